@@ -1,0 +1,99 @@
+"""Every error that one part of Pressroom raises for another to tell apart.
+
+The tree::
+
+    PressroomError
+    ├── SettingsError       the environment does not describe a farm that can start
+    ├── InvalidRequestError the caller asked for something that cannot be done (a field and what was expected)
+    ├── NotFoundError       the thing named does not exist
+    ├── ConflictError       it exists, but its state or its name forbids the request
+    ├── NotReadyError       the farm cannot do it in time; trying again later may help
+    └── RenderError         a render failed, with its cause
+        ├── TemplateError       the template does not compile or raises
+        ├── DataError           the data does not fit
+        └── EngineError         the engine refused or broke
+
+The message comes first and says what was wrong, what was expected and what to do. Context is keyword-only.
+None of the messages shows internals: they are written for the person who reads the answer.
+"""
+
+from __future__ import annotations
+
+
+class PressroomError(Exception):
+    """The root of the tree. Its text may be shown to a caller."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SettingsError(PressroomError):
+    """Raised at start-up when a setting is missing, unknown, malformed or unsafe."""
+
+
+class InvalidRequestError(PressroomError):
+    """Raised when a request names a field that is unknown, of the wrong type or of an impossible value.
+
+    Args:
+        message: What was wrong and what was expected.
+        field: The field's path in the request, for example ``options.reports.blobName``.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFoundError(PressroomError):
+    """Raised when nothing has the id or name that was asked for."""
+
+
+class ConflictError(PressroomError):
+    """Raised when another thing has the name already, or a state forbids the change."""
+
+
+class NotReadyError(PressroomError):
+    """Raised when the farm cannot do the work in time.
+
+    Args:
+        message: What is not ready.
+        retry_after: Seconds after which a new try makes sense.
+    """
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RenderError(PressroomError):
+    """Raised in a worker when a render fails for a reason that another try would not cure.
+
+    Args:
+        message: What was wrong, for the person who wrote the template or sent the data.
+        line: The template's line, counted from 1, where it is known.
+    """
+
+    cause = "engine"
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class TemplateError(RenderError):
+    """Raised when a template does not compile, or raises while it is expanded."""
+
+    cause = "template"
+
+
+class DataError(RenderError):
+    """Raised when the data cannot be read or does not fit."""
+
+    cause = "data"
+
+
+class EngineError(RenderError):
+    """Raised when an engine refuses the markup or breaks on it."""
+
+    cause = "engine"

@@ -1,0 +1,221 @@
+"""Every setting of the farm, one line each: name, environment variable, type, default, meaning.
+
+Only here is the environment read. Attribute ``home`` is the variable ``PRESSROOM_HOME``, and so on. A ``PRESSROOM_*``
+variable that is not declared here is refused with the nearest known name, so that a misspelling cannot pass
+unnoticed. The table in README.md is generated from this file (``pressroom settings``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import environ
+
+from shared.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX = "PRESSROOM"
+MIB = 1024 * 1024
+
+
+def _flag(text: object) -> bool:
+    if isinstance(text, bool):
+        return text
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return known[str(text).strip().lower()]
+    except KeyError:
+        raise ValueError("expected 1 or 0 (or true, false, yes, no, on, off)") from None
+
+
+def _number(kind: type[int] | type[float], low: float) -> Callable[[object], float]:
+    name = "a whole number" if kind is int else "a number"
+
+    def convert(text: object) -> float:
+        try:
+            value = kind(str(text))
+        except ValueError:
+            raise ValueError(f"expected {name}") from None
+        if value < low:
+            raise ValueError(f"expected {name} of at least {low}")
+        return value
+
+    return convert
+
+
+def _choice(*known: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return text
+
+    return convert
+
+
+def _listed(text: object) -> tuple[str, ...]:
+    return tuple(part.strip() for part in str(text).split(",") if part.strip())
+
+
+def _path(text: object) -> Path:
+    return Path(str(text)).absolute()
+
+
+def _count(default: int, meaning: str, *, low: int = 1) -> int:
+    return cast("int", environ.var(default, converter=_number(int, low), help=meaning))
+
+
+def _seconds(default: float, meaning: str, *, low: float = 0) -> float:
+    return cast("float", environ.var(default, converter=_number(float, low), help=meaning))
+
+
+def _text(default: str, meaning: str, *, converter: Callable[[str], str] = str) -> str:
+    return cast("str", environ.var(default, converter=converter, help=meaning))
+
+
+# fmt: off
+@environ.config(prefix=PREFIX, frozen=True)
+class Settings:
+    """The farm's settings. Sizes are bytes, durations seconds."""
+
+    home: Path = environ.var("./var", converter=_path, help="Folder that holds everything an embedded farm writes")
+    host: str = _text("127.0.0.1", "Address the gateway listens on; one that is not loopback needs PRESSROOM_TOKENS")
+    port: int = _count(8000, "Port the gateway listens on")
+    tokens: tuple[str, ...] = environ.var("", converter=_listed, help="Accepted API tokens, comma-separated; sent as Bearer, or as the password of Basic")
+    insecure: bool = environ.var("0", converter=_flag, help="1 lets the gateway listen without tokens on any address")
+    public_url: str = _text("", "Base of the links in answers, when clients reach the gateway under another address")
+    database_url: str = _text("", "SQLAlchemy URL, `postgresql://user:password@host/name`; empty: SQLite in the home")
+    broker_url: str = _text("", "`redis://[:password@]host:6379/0` or `redis+socket:///path`; empty: the home's Valkey")
+    storage: str = _text("filesystem", "`filesystem` (a folder in the home) or `s3`", converter=_choice("filesystem", "s3"))
+    s3_endpoint: str = _text("", "S3 server as `host:port`")
+    s3_access_key: str = _text("", "S3 access key")
+    s3_secret_key: str = _text("", "S3 secret key")
+    s3_bucket: str = _text("pressroom", "S3 bucket; made when it is not there")
+    s3_region: str = _text("us-east-1", "S3 region")
+    s3_secure: bool = environ.var("1", converter=_flag, help="0 speaks HTTP to the S3 server instead of HTTPS")
+    gateway_threads: int = _count(32, "Requests that one gateway process serves at once")
+    gateway_processes: int = _count(1, "Gateway processes")
+    max_body_bytes: int = _count(50 * MIB, "Largest request body; a larger one gets 413")
+    inline_data_bytes: int = _count(256 * 1024, "Data larger than this goes to storage instead of the render's row", low=0)
+    default_recipe: str = _text("weasyprint-pdf", "Recipe of a request that names none")
+    default_engine: str = _text("jinja", "Templating engine of a request that names none")
+    render_timeout: float = _seconds(60, "Time limit of a render that names none", low=0.1)
+    render_timeout_max: float = _seconds(600, "Longest time limit that a request may ask for", low=0.1)
+    render_timeout_grace: float = _seconds(5, "From the end of the time limit until the rendering child is killed", low=0.1)
+    render_memory_bytes: int = _count(2048 * MIB, "Address space of one rendering child; 0: no limit", low=0)
+    render_children: int = _count(0, "Rendering children of one worker; 0: one per core", low=0)
+    sync_wait: float = _seconds(30, "How long a synchronous request waits for its render to start before 503", low=0.1)
+    heartbeat_interval: float = _seconds(3, "Between two signs of life of a worker", low=0.1)
+    worker_dead_after: float = _seconds(15, "Silence after which a worker's running renders are given to others", low=0.5)
+    reconcile_interval: float = _seconds(5, "Between two looks of the reconciler", low=0.1)
+    republish_after: float = _seconds(10, "Age at which a queued render without a message is published again", low=0.1)
+    max_losses: int = _count(3, "Attempts lost to dying workers after which a render fails as poisoned")
+    transient_keep: float = _seconds(600, "How long the result of a synchronous render without `save` stays in storage")
+    log_level: str = _text("INFO", "Least severe level that is logged", converter=_choice("DEBUG", "INFO", "WARNING", "ERROR"))
+    log_format: str = _text("json", "`json` (one object per line) or `console` (coloured, for people)", converter=_choice("json", "console"))
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'pressroom.db'}"
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL, with the embedded default filled in."""
+        return self.broker_url or f"redis+socket://{self.broker_socket}"
+
+    @property
+    def broker_socket(self) -> Path:
+        """The embedded Valkey's Unix socket."""
+        return self.home / "run" / "valkey.sock"
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of the filesystem storage."""
+        return self.home / "blobs"
+
+    @property
+    def logs(self) -> Path:
+        """The folder into which the supervisor writes each process' log lines."""
+        return self.home / "logs"
+# fmt: on
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        environment: Usually ``os.environ``; only names that begin with ``PRESSROOM_`` are looked at.
+
+    Raises:
+        SettingsError: A variable is unknown, malformed, or contradicts another.
+    """
+    known = [declared["name"] for declared in described()]
+    for name in environment:
+        if name.startswith(f"{PREFIX}_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see the settings table in README.md"
+            raise SettingsError(f"Unknown setting {name}: {hint}")
+    for name in known:
+        # A converter's error does not say which variable it was about, so each is tried alone first.
+        if name in environment:
+            try:
+                environ.to_config(Settings, {name: environment[name]})
+            except ValueError as error:
+                raise SettingsError(f"{name} is {environment[name]!r}: {error}") from error
+    settings = environ.to_config(Settings, dict(environment))
+    if settings.storage == "s3":
+        missing = [
+            f"{PREFIX}_{name.upper()}"
+            for name in ("s3_endpoint", "s3_access_key", "s3_secret_key")
+            if not getattr(settings, name)
+        ]
+        if missing:
+            raise SettingsError(f"PRESSROOM_STORAGE is 's3', which also needs {', '.join(missing)}")
+    return settings
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve strangers without a token.
+
+    Raises:
+        SettingsError: The address is not loopback, there are no tokens, and nothing says that this is meant.
+    """
+    if settings.tokens or settings.insecure or _is_loopback(settings.host):
+        return
+    raise SettingsError(
+        f"The gateway would listen on {settings.host} without asking for a token: set PRESSROOM_TOKENS, "
+        "or PRESSROOM_INSECURE=1 if everybody who can reach that address may use the farm"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def described() -> list[dict[str, str]]:
+    """List every setting as ``{"name", "default", "help"}``, in the order of their declaration."""
+    rows: list[dict[str, str]] = []
+
+    def collect(declared: list[dict[str, object]]) -> str:
+        rows.extend(
+            {
+                "name": str(one["var_name"]),
+                "default": str(one.get("default", "")),
+                "help": str(one.get("help_str", "")),
+            }
+            for one in declared
+        )
+        return ""
+
+    environ.generate_help(Settings, formatter=collect)
+    return rows

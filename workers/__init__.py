@@ -1,0 +1,1 @@
+"""The Celery app, one module per kind of work, and the engines. It never serves HTTP."""
