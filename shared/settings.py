@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,7 +34,7 @@ def _flag(text: object) -> bool:
         raise ValueError("expected 1 or 0 (or true, false, yes, no, on, off)") from None
 
 
-def _number(kind: type[int] | type[float], low: float) -> Callable[[object], float]:
+def _number(kind: type[int | float], low: float) -> Callable[[object], float]:
     name = "a whole number" if kind is int else "a number"
 
     def convert(text: object) -> float:
@@ -112,9 +113,11 @@ class Settings:
     heartbeat_interval: float = _seconds(3, "Between two signs of life of a worker", low=0.1)
     worker_dead_after: float = _seconds(15, "Silence after which a worker's running renders are given to others", low=0.5)
     reconcile_interval: float = _seconds(5, "Between two looks of the reconciler", low=0.1)
+    sweep_interval: float = _seconds(60, "Between two sweeps of results that nobody kept", low=0.1)
     republish_after: float = _seconds(10, "Age at which a queued render without a message is published again", low=0.1)
     max_losses: int = _count(3, "Attempts lost to dying workers after which a render fails as poisoned")
     transient_keep: float = _seconds(600, "How long the result of a synchronous render without `save` stays in storage")
+    locale: str = _text("en", "Locale of the money, number and date filters when a template names none")
     log_level: str = _text("INFO", "Least severe level that is logged", converter=_choice("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = _text("json", "`json` (one object per line) or `console` (coloured, for people)", converter=_choice("json", "console"))
 
@@ -145,15 +148,16 @@ class Settings:
 # fmt: on
 
 
-def load_settings(environment: Mapping[str, str]) -> Settings:
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read and check the settings.
 
     Args:
-        environment: Usually ``os.environ``; only names that begin with ``PRESSROOM_`` are looked at.
+        environment: The process' environment, if None; only names that begin with ``PRESSROOM_`` are looked at.
 
     Raises:
         SettingsError: A variable is unknown, malformed, or contradicts another.
     """
+    environment = os.environ if environment is None else environment
     known = [declared["name"] for declared in described()]
     for name in environment:
         if name.startswith(f"{PREFIX}_") and name not in known:

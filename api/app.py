@@ -1,0 +1,39 @@
+"""The gateway's composition root: settings, database, storage and broker meet here, once per process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from api import access, errors, reports, system, templates, tracing
+from api.gateway import Gateway
+from shared.settings import check_exposure, load_settings
+from shared.tracing import configure_logging
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the gateway.
+
+    Args:
+        settings: The farm's settings; None: from the environment.
+
+    Raises:
+        SettingsError: The settings do not describe a gateway that may start.
+    """
+    settings = settings or load_settings()
+    check_exposure(settings)
+    configure_logging(settings, process="gateway")
+    app = Flask("pressroom", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # The provider is Flask's own.
+    app.extensions["pressroom"] = Gateway(settings)
+    tracing.register(app)
+    access.register(app, settings)
+    errors.register(app)
+    for feature in (system, reports, templates):
+        app.register_blueprint(feature.blueprint)
+    return app

@@ -1,0 +1,181 @@
+"""The shapes of request bodies. Field names are the wire's; an unknown field is refused with the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Annotated, Any, TypeVar
+
+from flask import request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from api.errors import InvalidBodyError
+
+SHOWN_CHARACTERS = 80
+NAME_LENGTH = 200
+EXPECTED = {
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "missing": "a value",
+}
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL has no NUL in texts, and nothing can encode half of a surrogate pair.
+    if "\0" in text:
+        raise ValueError("a text without the NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("a text of whole Unicode characters, without lone surrogates") from error
+    return text
+
+
+def _an_object(value: object) -> object:
+    """Read data that came as JSON text; what is not an object is refused."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"an object, or a text that is the JSON of one ({error})") from error
+        except RecursionError as error:
+            raise ValueError("an object that is not nested hundreds of levels deep") from error
+        if not isinstance(value, dict):
+            raise ValueError("a text that is the JSON of an object")  # noqa: TRY004  # Pydantic takes ValueErrors.
+    elif value is not None and not isinstance(value, dict):
+        raise ValueError("an object, or a text that is the JSON of one")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
+JsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_an_object)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False, frozen=True)
+
+
+class TemplateBody(_Strict):
+    """``template`` of a render request."""
+
+    id: Text | None = Field(default=None, alias="_id")
+    shortid: Text | None = None
+    name: Text | None = None
+    content: Text | None = None
+    engine: Text | None = None
+    recipe: Text | None = None
+
+
+class ReportsBody(_Strict):
+    """``options.reports`` of a render request."""
+
+    save: bool = False
+    run_async: bool = Field(default=False, alias="async")
+    public: bool = False
+    blob_name: Text | None = Field(default=None, alias="blobName")
+
+
+class OptionsBody(_Strict):
+    """``options`` of a render request. ``timeout`` is in milliseconds."""
+
+    report_name: Name | None = Field(default=None, alias="reportName")
+    download: bool = False
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    reports: ReportsBody = ReportsBody()
+
+
+class RenderBody(_Strict):
+    """The body of ``POST /api/report``."""
+
+    template: TemplateBody
+    data: JsonObject = None
+    options: OptionsBody = OptionsBody()
+
+
+class NewTemplateBody(_Strict):
+    """The body of ``POST /odata/templates``."""
+
+    name: Name
+    content: Text = ""
+    engine: Text | None = None
+    recipe: Text | None = None
+    shortid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
+    sample_data: JsonObject = Field(default=None, alias="sampleData")
+
+
+class ChangedTemplateBody(_Strict):
+    """The body of ``PATCH /odata/templates('id')``; what is not named stays."""
+
+    name: Name | None = None
+    content: Text | None = None
+    engine: Text | None = None
+    recipe: Text | None = None
+    sample_data: JsonObject = Field(default=None, alias="sampleData")
+
+
+def read_body(shape: type[Body]) -> Body:
+    """Read the request's JSON body.
+
+    Raises:
+        UnsupportedMediaType: The body does not say that it is JSON. (Insisting on it also keeps a foreign web page from
+            posting here unasked: a browser sends JSON across origins only after it was allowed to.)
+        InvalidBodyError: It is no JSON, or a field is unknown, missing or of the wrong type; all of them are named.
+    """
+    if not request.is_json:
+        given = request.content_type or "missing"
+        raise UnsupportedMediaType(f"Content-Type is {given}: expected application/json")
+    try:
+        return shape.model_validate_json(request.get_data())
+    except ValidationError as error:
+        raise InvalidBodyError([_explained(shape, one) for one in error.errors(include_url=False)]) from error
+
+
+def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
+    """Return a field's path and what is wrong with it."""
+    path = ".".join(str(part) for part in error["loc"])
+    kind = error["type"]
+    if kind == "json_invalid":
+        return "", f"The body is not JSON: {error['ctx']['error']}"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _known_fields(shape, error["loc"][:-1]), n=1)
+        return path, f"{path} is not a known field" + (f": did you mean {near[0]}?" if near else "")
+    if kind == "missing":
+        return path, f"{path} is missing"
+    if kind == "value_error":
+        expected = str(error["ctx"]["error"])
+    else:
+        expected = EXPECTED.get(kind) or _lowered(str(error["msg"]))
+    subject = path or "The body"
+    return path, f"{subject} is {_shown(error['input'])}: expected {expected}"
+
+
+def _known_fields(shape: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    """Return the wire names of the fields at a path of nested bodies."""
+    for part in path:
+        for name, field in shape.model_fields.items():
+            nested = field.annotation
+            if part in (name, field.alias) and isinstance(nested, type) and issubclass(nested, BaseModel):
+                shape = nested
+    return [field.alias or name for name, field in shape.model_fields.items()]
+
+
+def _shown(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def _lowered(message: str) -> str:
+    # "Input should be greater than 0" -> "greater than 0": it follows the word "expected".
+    return message.removeprefix("Input should be ").removeprefix("String should ")

@@ -1,0 +1,85 @@
+"""Serving a stored document: names, ranges, revalidation, streamed from storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from flask import Response, request
+from werkzeug.http import dump_options_header
+
+from shared.exceptions import NotFoundError
+
+if TYPE_CHECKING:
+    from shared.models import Render
+    from shared.storage import Storage
+
+# Line breaks would end the header; the rest is invisible.
+CONTROL_CHARACTERS = dict.fromkeys((*range(32), 127), "_")
+
+
+def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> Response:
+    """Answer with the document of a succeeded render, or the part of it that was asked for.
+
+    Args:
+        storage: Where it is.
+        render: A succeeded render.
+        name: The document's name without extension, any Unicode.
+        attachment: Whether a browser should save it rather than show it.
+
+    Raises:
+        NotFoundError: The object is gone.
+        StorageError: The store does not answer.
+    """
+    answer = Response(mimetype=None, content_type=render.media_type)
+    answer.headers["Content-Disposition"] = disposition(f"{name}.{render.extension}", attachment=attachment)
+    answer.headers["File-Extension"] = render.extension or ""
+    answer.headers["Accept-Ranges"] = "bytes"
+    # Documents are what senders make of them; a browser must not take one for something else.
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.set_etag(render.sha256 or "")
+    if request.if_none_match.contains(render.sha256 or ""):
+        answer.status_code = 304
+        return answer
+    size = render.size or 0
+    offset, length = _wanted_part(answer, size)
+    if length is None:
+        return answer
+    answer.content_length = length
+    if request.method != "HEAD":
+        try:
+            chunks = storage.stream(render.blob_key or "", offset=offset, length=length)
+        except FileNotFoundError as error:
+            raise NotFoundError("The document is no longer in storage") from error
+        answer.response = chunks
+    return answer
+
+
+def disposition(filename: str, *, attachment: bool) -> str:
+    """Return a ``Content-Disposition`` that no name can break (RFC 6266)."""
+    filename = filename.translate(CONTROL_CHARACTERS)
+    ascii_name = filename.encode("ascii", "replace").decode("ascii").replace("?", "_")
+    names = {"filename": ascii_name}
+    if ascii_name != filename:
+        # A name of its own in the standard, which older clients pass over.
+        names["filename*"] = f"UTF-8''{quote(filename, safe='')}"
+    return dump_options_header("attachment" if attachment else "inline", names)
+
+
+def _wanted_part(answer: Response, size: int) -> tuple[int, int | None]:
+    """Return offset and length of what to send, and set status and headers; a length of None is 416."""
+    if_range = request.if_range
+    asked = request.range
+    if asked is None or (if_range.etag and if_range.etag != answer.get_etag()[0]):
+        return 0, size
+    if asked.units != "bytes" or len(asked.ranges) != 1:
+        return 0, size
+    found = asked.range_for_length(size)
+    if found is None:
+        answer.status_code = 416
+        answer.headers["Content-Range"] = f"bytes */{size}"
+        return 0, None
+    start, stop = found
+    answer.status_code = 206
+    answer.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    return start, stop - start

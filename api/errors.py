@@ -1,0 +1,122 @@
+"""Errors as answers: each says what was wrong, what was expected and what to do, and none shows internals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, current_app, g, jsonify, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError, NotReadyError, PressroomError
+from shared.storage import StorageError
+from shared.tracing import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RETRY_SECONDS = 5
+
+log = logger(__name__)
+
+
+class InvalidBodyError(InvalidRequestError):
+    """Raised when a body does not have its shape.
+
+    Args:
+        problems: For each broken field its path and what is wrong with it.
+    """
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(message for _, message in problems), field=problems[0][0] or None)
+        self.problems = problems
+
+
+class RenderFailedError(PressroomError):
+    """Raised when a render that a caller waits for failed.
+
+    Args:
+        message: Why.
+        status: The HTTP status that tells whose fault it is.
+        cause: The render's cause.
+        line: The template's line, where it is known.
+    """
+
+    def __init__(self, message: str, *, status: int, cause: str | None, line: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.cause = cause
+        self.line = line
+
+
+def answer_error(status: int, message: str, **details: Any) -> Response:
+    """Shape an error as the address family does that was asked: OData's, jsreport's, or plain text for a browser."""
+    details = {name: value for name, value in details.items() if value is not None}
+    if request.accept_mimetypes.best_match(["application/json", "text/plain", "text/html"]) != "application/json":
+        answer = Response(f"{message}\n", mimetype="text/plain")
+    elif request.path.startswith("/odata"):
+        answer = jsonify({"error": {"code": str(status), "message": message, **details}, "traceId": g.get("trace_id")})
+    else:
+        answer = jsonify({"message": message, **details, "traceId": g.get("trace_id")})
+    answer.status_code = status
+    return answer
+
+
+def register(app: Flask) -> None:
+    """Let every error that can leave a route become an answer."""
+    app.register_error_handler(InvalidRequestError, _invalid)
+    app.register_error_handler(NotFoundError, lambda error: answer_error(404, error.message))
+    app.register_error_handler(ConflictError, lambda error: answer_error(409, error.message))
+    app.register_error_handler(NotReadyError, lambda error: _later(error.message, error.retry_after))
+    app.register_error_handler(RenderFailedError, _render_failed)
+    app.register_error_handler(StorageError, _storage_failed)
+    app.register_error_handler(DBAPIError, _database_failed)
+    app.register_error_handler(PoolTimeoutError, _database_failed)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _invalid(error: InvalidRequestError) -> Response:
+    several = getattr(error, "problems", ())
+    errors = [{"field": field, "message": message} for field, message in several] if len(several) > 1 else None
+    return answer_error(400, error.message, field=error.field, errors=errors)
+
+
+def _render_failed(error: RenderFailedError) -> Response:
+    return answer_error(error.status, error.message, cause=error.cause, line=error.line)
+
+
+def _storage_failed(error: StorageError) -> Response:
+    log.error("storage failed", error=str(error))
+    return _later("The storage does not answer; nothing was lost. Try again shortly", RETRY_SECONDS)
+
+
+def _database_failed(error: Exception) -> Response:
+    log.error("database failed", error=str(error))
+    return _later("The database does not answer. Try again shortly", RETRY_SECONDS)
+
+
+def _too_large(_error: RequestEntityTooLarge) -> Response:
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    return answer_error(413, f"The body is too large: expected at most {limit} bytes (PRESSROOM_MAX_BODY_BYTES)")
+
+
+def _http(error: HTTPException) -> Response:
+    answer = answer_error(error.code or 500, error.description or error.name)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request broke", exc_info=error)
+    return answer_error(500, "Pressroom broke on this request; the log says more by the trace id")
+
+
+def _later(message: str, seconds: int) -> Response:
+    answer = answer_error(503, message)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer

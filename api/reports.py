@@ -1,0 +1,203 @@
+"""jsreport's rendering and reports extension over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from api import gateway, links, waiting
+from api.access import open_to_everybody
+from api.bodies import RenderBody, read_body
+from api.documents import serve
+from api.errors import RenderFailedError, answer_error
+from shared import renders, reports
+from shared.exceptions import NotFoundError
+from shared.renders import Cause, State
+from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, accept
+
+if TYPE_CHECKING:
+    from shared.models import Render, Report
+
+POLL_SECONDS = 1
+
+blueprint = Blueprint("reports", __name__)
+
+
+@blueprint.post("/api/report")
+@blueprint.post("/api/report/<path:_name>")
+def render(_name: str = "") -> Response:
+    """Render a document: now, or later with ``options.reports.async``."""
+    body = read_body(RenderBody)
+    wish = body.options.reports
+    run_async = wish.run_async or _says_yes("jsreport-options-reports-async") or _prefers_async()
+    public = wish.public or _says_yes("jsreport-options-reports-public")
+    keep = wish.save or run_async
+    farm = gateway.current()
+    order = Order(
+        trace_id=g.trace_id,
+        template=TemplateChoice(
+            template_id=body.template.id,
+            shortid=body.template.shortid,
+            name=body.template.name,
+            content=body.template.content,
+            engine=body.template.engine,
+            recipe=body.template.recipe,
+        ),
+        data=body.data,
+        report_name=body.options.report_name,
+        timeout=None if body.options.timeout is None else body.options.timeout / 1000,
+        report=ReportWish(blob_name=wish.blob_name, public=public) if keep else None,
+    )
+    accepted = accept(farm.database, farm.storage, farm.settings, order, recipe_states=farm.recipe_states())
+    g.render_id = accepted.render.id
+    if run_async and accepted.report is not None:
+        farm.publish(accepted.render)
+        return _accepted(accepted.report, accepted.render)
+    with farm.ended.watch(accepted.render.id) as ended:
+        farm.publish(accepted.render)
+        done = waiting.until_ended(farm, accepted.render.id, ended)
+    return _rendered(accepted, done, download=body.options.download)
+
+
+@blueprint.get("/reports/<report_id>/status")
+def status(report_id: str) -> Response:
+    """Tell how far a report is: 201 with its ``Location`` when it is there."""
+    return _status(_report(report_id))
+
+
+@blueprint.get("/reports/<report_id>/content")
+def content(report_id: str) -> Response:
+    """Serve a report's document for viewing."""
+    return _document(_report(report_id), attachment=False)
+
+
+@blueprint.get("/reports/<report_id>/attachment")
+def attachment(report_id: str) -> Response:
+    """Serve a report's document for saving."""
+    return _document(_report(report_id), attachment=True)
+
+
+@blueprint.get("/reports/public/<report_id>/status")
+@open_to_everybody
+def public_status(report_id: str) -> Response:
+    """As `status`, for a public report."""
+    return _status(_report(report_id, public=True))
+
+
+@blueprint.get("/reports/public/<report_id>/content")
+@open_to_everybody
+def public_content(report_id: str) -> Response:
+    """As `content`, for a public report."""
+    return _document(_report(report_id, public=True), attachment=False)
+
+
+@blueprint.get("/reports/public/<report_id>/attachment")
+@open_to_everybody
+def public_attachment(report_id: str) -> Response:
+    """As `attachment`, for a public report."""
+    return _document(_report(report_id, public=True), attachment=True)
+
+
+def _report(report_id: str, *, public: bool = False) -> Report:
+    with gateway.current().database.reading() as session:
+        report = reports.find(session, report_id)
+    if public and not report.public:
+        # The same as for none at all: whether it exists is not everybody's business.
+        raise NotFoundError(f"There is no report {report_id!r}")
+    g.report_id = report.id
+    return report
+
+
+def _says_yes(header: str) -> bool:
+    return request.headers.get(header, "").strip().lower() == "true"
+
+
+def _prefers_async() -> bool:
+    # RFC 7240.
+    return "respond-async" in [part.strip().lower() for part in request.headers.get("Prefer", "").split(",")]
+
+
+def _link(report: Report, what: str) -> str:
+    return links.absolute(f"reports.public_{what}" if report.public else f"reports.{what}", report_id=report.id)
+
+
+def _accepted(report: Report, accepted: Render) -> Response:
+    g.report_id = report.id
+    status_url = _link(report, "status")
+    if _prefers_async():
+        answer = jsonify(
+            reportId=report.id, state=reports.PRESENTED[State(accepted.state)], statusUrl=status_url, traceId=g.trace_id
+        )
+        answer.status_code = 202
+        answer.headers["Preference-Applied"] = "respond-async"
+    else:
+        # jsreport's client takes any other status for a failure.
+        answer = Response(f"Rendering has begun. Its status is at {status_url}\n", mimetype="text/plain")
+    answer.headers["Location"] = status_url
+    answer.headers["Report-Id"] = report.id
+    return answer
+
+
+def _rendered(accepted: Accepted, done: Render, *, download: bool) -> Response:
+    if done.state != State.SUCCEEDED:
+        raise _failure(done)
+    answer = serve(gateway.current().storage, done, name=accepted.name, attachment=download)
+    report = accepted.report
+    if report is not None:
+        g.report_id = report.id
+        answer.headers["Permanent-Link"] = _link(report, "content")
+        answer.headers["Report-Id"] = report.id
+        answer.headers["Report-BlobName"] = _blob_name(done)
+    return answer
+
+
+def _failure(done: Render) -> RenderFailedError:
+    if done.state == State.CANCELLED:
+        return RenderFailedError("The render was cancelled", status=410, cause=None, line=None)
+    if done.cause in renders.CALLERS_CAUSES:
+        code = 400
+    elif done.cause == Cause.STORAGE:
+        code = 503
+    else:
+        code = 500
+    return RenderFailedError(done.error or "The render failed", status=code, cause=done.cause, line=done.error_line)
+
+
+def _status(report: Report) -> Response:
+    done = report.render
+    state = reports.PRESENTED[State(done.state)]
+    details = {
+        "reportId": report.id,
+        "state": state,
+        "attempts": done.attempt,
+        "traceId": done.trace_id,
+    }
+    if done.state == State.SUCCEEDED:
+        answer = jsonify(details | {"warnings": done.warnings} if done.warnings else details)
+        answer.status_code = 201
+        answer.headers["Location"] = _link(report, "content")
+        answer.headers["Report-BlobName"] = _blob_name(done)
+    elif done.state == State.FAILED:
+        answer = answer_error(
+            500, done.error or "The render failed", cause=done.cause, line=done.error_line, reportId=report.id
+        )
+    elif done.state == State.CANCELLED:
+        answer = answer_error(410, "The render was cancelled", reportId=report.id)
+    else:
+        answer = jsonify(details)
+        answer.headers["Retry-After"] = str(POLL_SECONDS)
+    answer.headers["Report-State"] = state
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _document(report: Report, *, attachment: bool) -> Response:
+    if report.render.state != State.SUCCEEDED:
+        state = reports.PRESENTED[State(report.render.state)]
+        raise NotFoundError(f"Report {report.id} has no document (its state is {state}); see {_link(report, 'status')}")
+    return serve(gateway.current().storage, report.render, name=report.name, attachment=attachment)
+
+
+def _blob_name(done: Render) -> str:
+    return (done.blob_key or "").removeprefix("reports/")

@@ -1,0 +1,20 @@
+"""The names of the templating engines and recipes that are installed, without loading them."""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import EntryPoint, entry_points
+
+ENGINES = "pressroom.engines"
+RECIPES = "pressroom.recipes"
+
+
+@functools.cache
+def installed(group: str) -> dict[str, EntryPoint]:
+    """Return the entry points of a group by name, in the order of their names."""
+    return {entry.name: entry for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
+
+
+def names(group: str) -> list[str]:
+    """Return the names of a group's entry points."""
+    return list(installed(group))

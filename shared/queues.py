@@ -1,0 +1,105 @@
+"""The broker: queue names, Celery's configuration, and the one way to publish.
+
+A message is only a wake-up call. It carries an id; losing it costs time, getting it twice costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from kombu import Queue
+
+if TYPE_CHECKING:
+    from shared.renders import Wake
+    from shared.settings import Settings
+
+RENDER_QUEUES = ("render.high", "render", "render.bulk")
+SMALL_QUEUES = ("thumbnail", "print", "webhook", "maintenance")
+QUEUES = (*RENDER_QUEUES, *SMALL_QUEUES)
+DEFAULT_QUEUE = "render"
+MAINTENANCE_QUEUE = "maintenance"
+
+RENDER_TASK = "pressroom.render"
+RECONCILE_TASK = "pressroom.reconcile"
+SWEEP_TASK = "pressroom.sweep"
+
+CONNECT_SECONDS = 3
+# Longer than any render may take: nothing rests on redelivery, and a double delivery is only noise.
+VISIBILITY_SECONDS = 6 * 3600
+LOST_CHILD_SECONDS = 1
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Make a Celery app that can publish. Tasks are added by `workers.app`."""
+    app = Celery("pressroom", broker=settings.broker, set_as_current=False)
+    app.conf.update(
+        # Results live in the database; a second store would be a second truth.
+        result_backend=None,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue=DEFAULT_QUEUE,
+        task_create_missing_queues=False,
+        # Acknowledged when taken: what brings work back is the row, not the message.
+        task_acks_late=False,
+        # A child that is busy for a minute must not sit on messages that another could take.
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_lost_wait=LOST_CHILD_SECONDS,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        # For Flower.
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=CONNECT_SECONDS,
+        # The gateway must not wait for a broker that is down: the row is there, the reconciler publishes it.
+        task_publish_retry=False,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_keepalive": True,
+        },
+        beat_schedule={
+            name: {
+                "task": task,
+                "schedule": interval,
+                # One that was not taken by the time of the next is of no use any more.
+                "options": {"queue": MAINTENANCE_QUEUE, "expires": max(interval, 1.0)},
+            }
+            for name, task, interval in (
+                ("reconcile", RECONCILE_TASK, settings.reconcile_interval),
+                ("sweep", SWEEP_TASK, settings.sweep_interval),
+            )
+        },
+    )
+    return app
+
+
+def publish(app: Celery, wake: Wake, *, grace: float) -> None:
+    """Announce a queued render.
+
+    Args:
+        app: The Celery app.
+        wake: Which render, in which queue.
+        grace: Seconds from the end of the time limit until the child is killed.
+
+    Raises:
+        kombu.exceptions.OperationalError: The broker is down. The render is not lost: the reconciler announces it.
+    """
+    app.send_task(
+        RENDER_TASK,
+        args=(wake.render_id,),
+        queue=wake.queue,
+        headers={"trace_id": wake.trace_id},
+        soft_time_limit=wake.timeout,
+        time_limit=wake.timeout + grace,
+    )
+
+
+def waiting_messages(client: Any, queue: str) -> int:
+    """Count the messages that wait in a queue (a Redis list of the queue's name)."""
+    return int(client.llen(queue))

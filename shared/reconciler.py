@@ -1,0 +1,82 @@
+"""The reconciler: what a lost message, a killed worker or a forgotten publish left behind is set going again.
+
+Every step is idempotent and each change of state conditional, so two reconcilers at once do no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import liveness, renders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.database import Database
+    from shared.renders import Wake
+    from shared.settings import Settings
+
+# Published in one go at most; the rest follows at the next look.
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one look found and did."""
+
+    requeued: int
+    poisoned: int
+    republished: int
+
+
+def reconcile(
+    database: Database,
+    settings: Settings,
+    *,
+    waiting: Callable[[str], int],
+    publish: Callable[[Wake], None],
+) -> Reconciled:
+    """Queue lost renders again, and announce queued ones that no message announces.
+
+    Args:
+        database: Where the renders are.
+        settings: The limits.
+        waiting: Counts the messages that wait in a queue.
+        publish: Announces a render.
+    """
+    requeued: list[Wake] = []
+    poisoned = 0
+    with database.writing() as session:
+        for render in renders.lost(session, dead_after=settings.worker_dead_after):
+            reason = f"worker {render.worker_id} fell silent or was overdue in attempt {render.attempt}"
+            state = renders.lose(session, render, reason=reason, max_losses=settings.max_losses)
+            if state is renders.State.QUEUED:
+                requeued.append(renders.wake_of(render))
+            poisoned += state is renders.State.FAILED
+        liveness.forget_the_dead(session)
+    for wake in requeued:
+        publish(wake)
+    return Reconciled(len(requeued), poisoned, _republish(database, settings, waiting=waiting, publish=publish))
+
+
+def _republish(
+    database: Database,
+    settings: Settings,
+    *,
+    waiting: Callable[[str], int],
+    publish: Callable[[Wake], None],
+) -> int:
+    # Which message was lost cannot be told, but how many are missing can: more renders wait than messages do. The
+    # oldest are announced again; a second message for one that has its own is dropped by the claim. As messages and
+    # renders are then equal in number, nothing is published twice for long.
+    wakes: list[Wake] = []
+    with database.reading() as session:
+        for queue, count in renders.queued_counts(session, older_than=settings.republish_after).items():
+            missing = min(count - waiting(queue), BATCH)
+            if missing > 0:
+                oldest = renders.oldest_queued(session, queue, older_than=settings.republish_after, limit=missing)
+                wakes.extend(renders.wake_of(render) for render in oldest)
+    for wake in wakes:
+        publish(wake)
+    return len(wakes)

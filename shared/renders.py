@@ -1,0 +1,338 @@
+"""The life of a render: every change of its state is here, and nothing else writes ``state``.
+
+::
+
+    queued ──claim──▶ running ──succeed──▶ succeeded
+      ▲  │               │ ├────fail────▶ failed
+      │  └───cancel──▶ cancelled ◀─cancel─┤
+      └───────────────lose────────────────┘  (failed, cause ``poisoned``, when it was lost too often)
+
+Each transition is one conditional UPDATE that tells whether it won. ``attempt`` is the fencing token: it grows with
+each claim, and only the holder of the present attempt may end it, so a worker that was paused while its work was given
+away changes nothing when it wakes up.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import CursorResult, func, select, update
+
+from shared.database import now
+from shared.identifiers import new_id
+from shared.models import Render, Report, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+# Beyond its own limits a render gets this long before it counts as lost although its worker lives: the worker's own
+# limits act first, and this is for the case that they did not.
+OVERDUE_SECONDS = 30
+
+
+class State(enum.StrEnum):
+    """Where a render is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Cause(enum.StrEnum):
+    """Why a render failed."""
+
+    TEMPLATE = "template"
+    DATA = "data"
+    ENGINE = "engine"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    STORAGE = "storage"
+    POISONED = "poisoned"
+
+
+ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+# Causes that the sender of the template or the data can mend.
+CALLERS_CAUSES = (Cause.TEMPLATE, Cause.DATA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a render is made from.
+
+    Attributes:
+        trace_id: The trace that the render belongs to.
+        queue: The queue that it waits in.
+        template_version_id: The stored template's version, if it was one.
+        content: The template's text where it differs from the stored version's, or where there is none.
+        engine: The templating engine's name.
+        recipe: The recipe's name.
+        data: The document's data as JSON text; None when it is in storage, under ``data_key``.
+        data_key: The data's storage key.
+        timeout: Time limit of one attempt, seconds.
+        blob_stem: The result's storage key without extension.
+        render_id: The id, where it had to be known before.
+    """
+
+    trace_id: str
+    queue: str
+    template_version_id: str | None
+    content: str | None
+    engine: str
+    recipe: str
+    data: str | None
+    data_key: str | None
+    timeout: float
+    blob_stem: str
+    render_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a successful attempt leaves behind."""
+
+    blob_key: str
+    media_type: str
+    extension: str
+    size: int
+    sha256: str
+    pages: int | None
+    timings: Mapping[str, int]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """What a message says: this render waits in that queue. Nothing else travels through the broker."""
+
+    render_id: str
+    queue: str
+    trace_id: str
+    timeout: float
+
+
+def submit(session: Session, submission: Submission) -> Render:
+    """Write the row that the farm's promise rests on; publish its message only after the commit."""
+    render = Render(
+        id=submission.render_id,
+        trace_id=submission.trace_id,
+        state=State.QUEUED,
+        queue=submission.queue,
+        template_version_id=submission.template_version_id,
+        content=submission.content,
+        engine=submission.engine,
+        recipe=submission.recipe,
+        data=submission.data,
+        data_key=submission.data_key,
+        timeout=submission.timeout,
+        blob_stem=submission.blob_stem,
+    )
+    session.add(render)
+    return render
+
+
+def wake_of(render: Render) -> Wake:
+    """Shape the message that announces a queued render."""
+    return Wake(render.id, render.queue, render.trace_id, render.timeout)
+
+
+def claim(session: Session, render_id: str, *, worker_id: str, child_pid: int, grace: float) -> Render | None:
+    """Take a queued render, or return None when somebody else has it, it is cancelled, or it is gone.
+
+    Args:
+        session: A writing transaction.
+        render_id: The render.
+        worker_id: Who takes it.
+        child_pid: Which of the worker's children will do it.
+        grace: Seconds from the end of its time limit until the child is killed.
+    """
+    statement = (
+        update(Render)
+        .where(Render.id == render_id, Render.state == State.QUEUED)
+        .values(
+            state=State.RUNNING,
+            worker_id=worker_id,
+            child_pid=child_pid,
+            attempt=Render.attempt + 1,
+            started_at=now(),
+            deadline_at=now(Render.timeout + grace + OVERDUE_SECONDS),
+        )
+        .returning(Render)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalar_one_or_none()
+
+
+def succeed(session: Session, render_id: str, *, attempt: int, result: Result) -> bool:
+    """End an attempt well; False when the attempt is no longer the render's, and the result must be thrown away."""
+    return _end(
+        session,
+        render_id,
+        attempt,
+        state=State.SUCCEEDED,
+        blob_key=result.blob_key,
+        media_type=result.media_type,
+        extension=result.extension,
+        size=result.size,
+        sha256=result.sha256,
+        pages=result.pages,
+        timings=dict(result.timings),
+        warnings=list(result.warnings),
+    )
+
+
+def fail(
+    session: Session,
+    render_id: str,
+    *,
+    attempt: int,
+    cause: Cause,
+    error: str,
+    line: int | None = None,
+    timings: Mapping[str, int] | None = None,
+) -> bool:
+    """End an attempt badly, for a reason that a new attempt would not cure; False when it is no longer the render's."""
+    return _end(
+        session,
+        render_id,
+        attempt,
+        state=State.FAILED,
+        cause=cause,
+        # PostgreSQL cannot store NUL, and an engine's message may quote the document.
+        error=error.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        error_line=line,
+        timings=dict(timings or {}),
+    )
+
+
+def _end(session: Session, render_id: str, attempt: int, **values: Any) -> bool:
+    return _won(
+        session,
+        update(Render)
+        .where(Render.id == render_id, Render.state == State.RUNNING, Render.attempt == attempt)
+        .values(finished_at=now(), **values),
+    )
+
+
+def cancel(session: Session, render_id: str, *, only_queued: bool = False) -> bool:
+    """End a render that nobody wants any more; False when it ended (or, with ``only_queued``, began) before."""
+    states = (State.QUEUED,) if only_queued else (State.QUEUED, State.RUNNING)
+    return _won(
+        session,
+        update(Render)
+        .where(Render.id == render_id, Render.state.in_(states))
+        .values(state=State.CANCELLED, finished_at=now()),
+    )
+
+
+def held_by_child(session: Session, *, worker_id: str, child_pid: int) -> Sequence[Render]:
+    """Return what one child of a worker has claimed and not ended."""
+    return session.scalars(
+        select(Render).where(
+            Render.state == State.RUNNING, Render.worker_id == worker_id, Render.child_pid == child_pid
+        )
+    ).all()
+
+
+def lost(session: Session, *, dead_after: float) -> Sequence[Render]:
+    """Return the running renders whose worker has been silent too long or is gone, and the overdue ones."""
+    alive = select(Worker.id).where(Worker.seen_at >= now(-dead_after))
+    return session.scalars(
+        select(Render).where(
+            Render.state == State.RUNNING,
+            Render.worker_id.not_in(alive) | (Render.deadline_at < now()),
+        )
+    ).all()
+
+
+def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> State | None:
+    """Queue a render again whose attempt died with its worker or child; fail it when that happened too often.
+
+    Args:
+        session: A writing transaction.
+        render: The running render, as it was read.
+        reason: What became of the attempt, for the person who asks why.
+        max_losses: Lost attempts after which it fails as ``poisoned``.
+
+    Returns:
+        The new state; None when the attempt ended before.
+    """
+    losses = [
+        *render.losses,
+        {
+            "attempt": render.attempt,
+            "workerId": render.worker_id,
+            "reason": reason,
+            "at": dt.datetime.now(dt.UTC).isoformat(),
+        },
+    ]
+    values: dict[str, Any]
+    if len(losses) >= max_losses:
+        error = f"Given up after {len(losses)} attempts that ended with the worker's or its child's death: {reason}"
+        values = {"state": State.FAILED, "cause": Cause.POISONED, "error": error, "finished_at": now()}
+    else:
+        values = {"state": State.QUEUED, "queued_at": now(), "worker_id": None, "child_pid": None, "deadline_at": None}
+    won = _won(
+        session,
+        update(Render)
+        .where(Render.id == render.id, Render.state == State.RUNNING, Render.attempt == render.attempt)
+        .values(losses=losses, **values),
+    )
+    return cast("State", values["state"]) if won else None
+
+
+def queued_counts(session: Session, *, older_than: float) -> dict[str, int]:
+    """Count the renders of each queue that have waited longer than ``older_than`` seconds."""
+    statement = (
+        select(Render.queue, func.count())
+        .where(Render.state == State.QUEUED, Render.queued_at < now(-older_than))
+        .group_by(Render.queue)
+    )
+    return dict(session.execute(statement).tuples().all())
+
+
+def oldest_queued(session: Session, queue: str, *, older_than: float, limit: int) -> Sequence[Render]:
+    """Return the renders that have waited longest in a queue."""
+    return session.scalars(
+        select(Render)
+        .where(Render.state == State.QUEUED, Render.queue == queue, Render.queued_at < now(-older_than))
+        .order_by(Render.queued_at)
+        .limit(limit)
+    ).all()
+
+
+def unkept(session: Session, *, older_than: float, limit: int) -> Sequence[Render]:
+    """Return ended renders of which nothing is kept: the results of synchronous requests without ``save``."""
+    return session.scalars(
+        select(Render)
+        .outerjoin(Report, Report.render_id == Render.id)
+        .where(Render.state.in_(ENDED), Render.finished_at < now(-older_than), Report.id.is_(None))
+        .order_by(Render.finished_at)
+        .limit(limit)
+    ).all()
+
+
+def blob_key(blob_stem: str, *, attempt: int, extension: str) -> str:
+    """Name the object of one attempt.
+
+    The first attempt's object has just the name that was asked for. A later one says its number after a tilde, which no
+    name that was asked for may contain: so an attempt that was given up, and ends after all, cannot overwrite the
+    object of the one that counts.
+    """
+    return f"{blob_stem}.{extension}" if attempt == 1 else f"{blob_stem}~{attempt}.{extension}"
+
+
+def new_render_id() -> str:
+    """Make a render's id."""
+    return new_id()
+
+
+def _won(session: Session, statement: Any) -> bool:
+    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
+    return result.rowcount == 1

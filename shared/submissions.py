@@ -1,0 +1,246 @@
+"""Accepting work: from what a caller asked to a row that the farm's promise rests on.
+
+Whoever asks (an HTTP request, later a schedule or a batch) comes through `accept`. The message is published by the
+caller after this returns, so that nothing is announced that is not yet committed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared import catalogue, renders, reports, templates
+from shared.exceptions import InvalidRequestError
+from shared.identifiers import new_id
+from shared.queues import DEFAULT_QUEUE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
+
+    from shared.database import Database
+    from shared.models import Render, Report, Template
+    from shared.settings import Settings
+    from shared.storage import Storage
+
+DEFAULT_REPORT_NAME = "report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateChoice:
+    """Which template to render. Inline properties override the stored template's; content alone needs none."""
+
+    template_id: str | None = None
+    shortid: str | None = None
+    name: str | None = None
+    content: str | None = None
+    engine: str | None = None
+    recipe: str | None = None
+
+    @property
+    def names_a_stored_one(self) -> bool:
+        """Whether a stored template is meant."""
+        return any(value is not None for value in (self.template_id, self.shortid, self.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWish:
+    """How the result is to be kept as a report."""
+
+    blob_name: str | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a caller asks for.
+
+    Attributes:
+        trace_id: The trace it belongs to.
+        template: What to render.
+        data: The document's data; None: the stored template's sample data.
+        report_name: The document's name; None: the template's.
+        timeout: Time limit, seconds; None: the farm's default.
+        report: How to keep the result; None: not at all.
+        queue: Where to wait.
+    """
+
+    trace_id: str
+    template: TemplateChoice
+    data: Mapping[str, Any] | None = None
+    report_name: str | None = None
+    timeout: float | None = None
+    report: ReportWish | None = None
+    queue: str = DEFAULT_QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was committed.
+
+    Attributes:
+        render: The queued render.
+        report: The promised report, if one was asked for.
+        name: The document's name, without extension.
+    """
+
+    render: Render
+    report: Report | None
+    name: str
+
+
+def accept(
+    database: Database, storage: Storage, settings: Settings, order: Order, *, recipe_states: Mapping[str, str]
+) -> Accepted:
+    """Commit an order.
+
+    Args:
+        database: Where the row goes.
+        storage: Where large data goes.
+        settings: The limits.
+        order: What is asked.
+        recipe_states: What the living workers say of their recipes; empty when nobody is known to live.
+
+    Raises:
+        InvalidRequestError: A field's value cannot be served.
+        NotFoundError: The template does not exist.
+        ConflictError: The ``blobName`` is taken.
+        StorageError: Large data could not be stored; nothing was accepted.
+    """
+    timeout = _checked_timeout(order.timeout, settings)
+    blob_name = order.report.blob_name if order.report else None
+    if blob_name is not None:
+        reports.checked_blob_name(blob_name)
+    with database.reading() as session:
+        template = _find_template(session, order.template)
+    engine, recipe = _checked_engine_and_recipe(order.template, template, settings, recipe_states)
+    name = order.report_name or (template.name if template else None) or DEFAULT_REPORT_NAME
+    render_id, report_id = renders.new_render_id(), new_id()
+    data, data_key = _put_data(storage, settings, render_id, order, template)
+    try:
+        with database.writing() as session:
+            render = renders.submit(
+                session,
+                renders.Submission(
+                    render_id=render_id,
+                    trace_id=order.trace_id,
+                    queue=order.queue,
+                    template_version_id=template.version_id if template else None,
+                    content=order.template.content,
+                    engine=engine,
+                    recipe=recipe,
+                    data=data,
+                    data_key=data_key,
+                    timeout=timeout,
+                    blob_stem=reports.blob_stem(blob_name or report_id) if order.report else f"transient/{render_id}",
+                ),
+            )
+            report = None
+            if order.report:
+                report = reports.create(
+                    session,
+                    render,
+                    report_id=report_id,
+                    name=name,
+                    blob_name=blob_name or report_id,
+                    public=order.report.public,
+                    template_shortid=template.shortid if template else None,
+                )
+    except BaseException:
+        # Nothing was accepted, so nothing of it may stay.
+        if data_key:
+            storage.delete(data_key)
+        raise
+    return Accepted(render, report, name)
+
+
+def _find_template(session: Session, choice: TemplateChoice) -> Template | None:
+    if choice.names_a_stored_one:
+        return templates.find(session, template_id=choice.template_id, shortid=choice.shortid, name=choice.name)
+    if choice.content is None:
+        raise InvalidRequestError(
+            "template names nothing to render: expected content, or the _id, shortid or name of a stored template",
+            field="template",
+        )
+    return None
+
+
+def _checked_engine_and_recipe(
+    choice: TemplateChoice, template: Template | None, settings: Settings, states: Mapping[str, str]
+) -> tuple[str, str]:
+    engine = choice.engine or (template.version.engine if template else settings.default_engine)
+    recipe = choice.recipe or (template.version.recipe if template else settings.default_recipe)
+    check_engine(engine)
+    check_recipe(recipe, states)
+    return engine, recipe
+
+
+def check_engine(engine: str) -> None:
+    """Refuse an engine that is not installed.
+
+    Raises:
+        InvalidRequestError: The text names those that are.
+    """
+    if engine not in catalogue.names(catalogue.ENGINES):
+        raise InvalidRequestError(
+            f"template.engine is {engine!r}: expected one of {', '.join(catalogue.names(catalogue.ENGINES))}",
+            field="template.engine",
+        )
+
+
+def check_recipe(recipe: str, states: Mapping[str, str]) -> None:
+    """Refuse a recipe that is not installed, or that no living worker can make.
+
+    Args:
+        recipe: The recipe's name.
+        states: What the living workers say of their recipes; empty when nobody is known to live.
+
+    Raises:
+        InvalidRequestError: The text names those that work.
+    """
+    known = catalogue.names(catalogue.RECIPES)
+    if recipe not in known:
+        raise InvalidRequestError(
+            f"template.recipe is {recipe!r}: expected one of {', '.join(known)}", field="template.recipe"
+        )
+    reason = states.get(recipe, "ok")
+    if reason != "ok":
+        working = ", ".join(name for name, state in states.items() if state == "ok")
+        raise InvalidRequestError(
+            f"template.recipe is {recipe!r}, which does not work on this farm: {reason}. These work: {working}",
+            field="template.recipe",
+        )
+
+
+def _checked_timeout(timeout: float | None, settings: Settings) -> float:
+    if timeout is None:
+        return settings.render_timeout
+    if not 0 < timeout <= settings.render_timeout_max:
+        longest = round(settings.render_timeout_max * 1000)
+        raise InvalidRequestError(
+            f"options.timeout is {round(timeout * 1000)} ms: expected 1 to {longest}", field="options.timeout"
+        )
+    return timeout
+
+
+def _put_data(
+    storage: Storage, settings: Settings, render_id: str, order: Order, template: Template | None
+) -> tuple[str | None, str | None]:
+    """Return the data as text for the row, or, where it is large, its storage key."""
+    if order.data is not None:
+        # ASCII only: a lone surrogate stays an escape, which every database and store can keep.
+        text = json.dumps(order.data, separators=(",", ":"))
+    else:
+        text = (template.version.sample_data if template else None) or "{}"
+    if len(text) <= settings.inline_data_bytes:
+        return text, None
+    key = f"data/{render_id}.json"
+    storage.put(
+        key,
+        text.encode("ascii", "backslashreplace"),
+        media_type="application/json",
+        metadata={"trace-id": order.trace_id, "render-id": render_id},
+    )
+    return None, key

@@ -1,0 +1,249 @@
+"""The pipeline: claim, expand, render, store, finish. Runs in a worker's child, one render at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from shared import renders
+from shared.exceptions import DataError, EngineError, RenderError, TemplateError
+from shared.models import TemplateVersion
+from shared.renders import Cause
+from shared.storage import StorageError
+from shared.tracing import bind_trace, clear_trace, logger
+from workers.fetching import FetchPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.database import Database
+    from shared.models import Render
+    from shared.settings import Settings
+    from shared.storage import Storage
+    from workers.recipes import Document, Recipe
+    from workers.registry import Registry
+
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds spent in each stage of one attempt."""
+
+    spent: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage, however it ends."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[name] = round((time.perf_counter() - began) * 1000)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt at one render, from its claim to its end."""
+
+    render: Render
+    content: str
+    policy: FetchPolicy = field(default_factory=FetchPolicy)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    stored_key: str | None = None
+
+
+class Renderer:
+    """Does the work of one child."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        storage: Storage,
+        registry: Registry,
+        worker_id: str,
+        announce: Callable[[str], None],
+    ) -> None:
+        """Take what one child works with.
+
+        Args:
+            settings: The farm's settings.
+            database: This process' database.
+            storage: Where data is read and results are written.
+            registry: The engines and recipes that work here.
+            worker_id: The worker that this child belongs to.
+            announce: Says that a render ended.
+        """
+        self._settings = settings
+        self._database = database
+        self._storage = storage
+        self._registry = registry
+        self._worker_id = worker_id
+        self._announce = announce
+
+    def render(self, render_id: str) -> None:
+        """Do one render, if it can be claimed; its end is in the row, never in an exception."""
+        attempt = self._claim(render_id)
+        if attempt is None:
+            log.debug("nothing to claim", render_id=render_id)
+            return
+        bind_trace(attempt.render.trace_id, render_id=render_id)
+        try:
+            won, outcome = self._finish(attempt)
+            if not won:
+                self._discard(attempt)
+            self._announce(render_id)
+            self._write_line(attempt, outcome if won else "superseded")
+        finally:
+            clear_trace()
+
+    def _claim(self, render_id: str) -> Attempt | None:
+        with self._database.writing() as session:
+            render = renders.claim(
+                session,
+                render_id,
+                worker_id=self._worker_id,
+                child_pid=os.getpid(),
+                grace=self._settings.render_timeout_grace,
+            )
+            if render is None:
+                return None
+            content = render.content
+            if content is None:
+                version = session.get_one(TemplateVersion, render.template_version_id)
+                content = version.content
+        attempt = Attempt(render, content)
+        if render.started_at is not None:
+            attempt.stopwatch.spent["queue"] = round((render.started_at - render.queued_at).total_seconds() * 1000)
+        return attempt
+
+    def _finish(self, attempt: Attempt) -> tuple[bool, str]:
+        """Bring an attempt to its end and write it; return whether it counted, and as what."""
+        try:
+            result = self._make(attempt)
+        except SoftTimeLimitExceeded:
+            limit = attempt.render.timeout
+            return self._fail(attempt, Cause.TIMEOUT, f"The render took longer than its time limit of {limit:g} s")
+        except MemoryError:
+            limit = self._settings.render_memory_bytes
+            return self._fail(attempt, Cause.MEMORY, f"The render needed more memory than the {limit} bytes it may use")
+        except StorageError as error:
+            return self._fail(attempt, Cause.STORAGE, f"The document could not be stored: {error}")
+        except RenderError as error:
+            return self._fail(attempt, Cause(error.cause), error.message, line=error.line)
+        except Exception:
+            # The person who sent the document sees no internals; the operator finds them here by the trace id.
+            log.exception("render broke")
+            return self._fail(
+                attempt, Cause.ENGINE, "The engine broke on this document; the log says more by the trace id"
+            )
+        with self._database.writing() as session:
+            won = renders.succeed(session, attempt.render.id, attempt=attempt.render.attempt, result=result)
+        return won, "succeeded"
+
+    def _make(self, attempt: Attempt) -> renders.Result:
+        render = attempt.render
+        recipe = self._recipe(render.recipe)
+        with attempt.stopwatch.stage("template"):
+            markup = self._expand(attempt, recipe)
+        with attempt.stopwatch.stage("engine"):
+            document = recipe.render(markup, policy=attempt.policy)
+        with attempt.stopwatch.stage("store"):
+            return self._store(attempt, recipe, document)
+
+    def _recipe(self, name: str) -> Recipe:
+        recipe = self._registry.recipes.get(name)
+        if recipe is None:
+            reason = self._registry.states.get(name, "it is not installed there")
+            raise EngineError(f"Recipe {name!r} does not work on the worker that took this render: {reason}")
+        return recipe
+
+    def _expand(self, attempt: Attempt, recipe: Recipe) -> str:
+        render = attempt.render
+        engine = self._registry.engines.get(render.engine)
+        if engine is None:
+            raise TemplateError(
+                f"Templating engine {render.engine!r} is not installed on the worker that took this render"
+            )
+        return engine.expand(attempt.content, self._data(render), markup=recipe.markup, locale=self._settings.locale)
+
+    def _data(self, render: Render) -> dict[str, Any]:
+        text: str | bytes | None = render.data
+        if render.data_key:
+            try:
+                text = self._storage.get(render.data_key)
+            except FileNotFoundError as error:
+                raise DataError("The data of this render is no longer in storage; submit it again") from error
+        data = json.loads(text) if text else {}
+        if not isinstance(data, dict):
+            raise DataError(f"The data is a JSON {type(data).__name__}: expected an object")
+        return data
+
+    def _store(self, attempt: Attempt, recipe: Recipe, document: Document) -> renders.Result:
+        render = attempt.render
+        key = renders.blob_key(render.blob_stem, attempt=render.attempt, extension=recipe.extension)
+        # Known before it is written: an attempt that dies in between must still be able to clean up after itself.
+        attempt.stored_key = key
+        self._storage.put(
+            key,
+            document.content,
+            media_type=recipe.media_type,
+            metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
+        )
+        return renders.Result(
+            blob_key=key,
+            media_type=recipe.media_type,
+            extension=recipe.extension,
+            size=len(document.content),
+            sha256=hashlib.sha256(document.content).hexdigest(),
+            pages=document.pages,
+            timings=attempt.stopwatch.spent,
+            warnings=[f"{url} was not fetched: a document may only use data: URLs" for url in attempt.policy.refused],
+        )
+
+    def _fail(self, attempt: Attempt, cause: Cause, error: str, *, line: int | None = None) -> tuple[bool, str]:
+        self._discard(attempt)
+        with self._database.writing() as session:
+            won = renders.fail(
+                session,
+                attempt.render.id,
+                attempt=attempt.render.attempt,
+                cause=cause,
+                error=error,
+                line=line,
+                timings=attempt.stopwatch.spent,
+            )
+        log.info("render failed", cause=str(cause), error=error, line=line)
+        return won, f"failed: {cause}"
+
+    def _discard(self, attempt: Attempt) -> None:
+        """Remove the object of an attempt that does not count; its key is this attempt's alone."""
+        if attempt.stored_key is None:
+            return
+        try:
+            self._storage.delete(attempt.stored_key)
+        except StorageError as error:
+            log.warning("object of a failed attempt not removed", key=attempt.stored_key, error=str(error))
+
+    def _write_line(self, attempt: Attempt, outcome: str) -> None:
+        render = attempt.render
+        log.info(
+            "render",
+            outcome=outcome,
+            recipe=render.recipe,
+            engine=render.engine,
+            queue=render.queue,
+            attempt=render.attempt,
+            object=attempt.stored_key,
+            refused_urls=len(attempt.policy.refused),
+            **{f"{stage}_ms": spent for stage, spent in attempt.stopwatch.spent.items()},
+        )
