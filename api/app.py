@@ -8,6 +8,7 @@ from flask import Flask
 
 from api import access, errors, reports, system, templates, tracing
 from api.gateway import Gateway
+from shared.memory import release_unused
 from shared.settings import check_exposure, load_settings
 from shared.tracing import configure_logging
 
@@ -36,4 +37,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     for feature in (system, reports, templates):
         app.register_blueprint(feature.blueprint)
+    release_unused()
     return app

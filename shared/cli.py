@@ -51,24 +51,26 @@ def gateway(settings: Settings) -> None:
 @run.command()
 @click.option("--queues", required=True, help="Comma-separated names of the queues to serve.")
 @click.option("--children", default=0, show_default="one per core", help="Child processes.")
+@click.option("--threads", default=0, help="Threads instead of child processes, for queues that render nothing.")
 @click.option("--name", default="worker", show_default=True, help="First part of the worker's node name.")
 @click.pass_obj
-def worker(settings: Settings, queues: str, children: int, name: str) -> None:
+def worker(settings: Settings, queues: str, children: int, threads: int, name: str) -> None:
     """Serve queues."""
-    from shared.queues import QUEUES  # noqa: PLC0415  # Celery is heavy, and the other commands do without.
+    from shared.queues import QUEUES, RENDER_QUEUES  # noqa: PLC0415  # Celery is heavy; other commands do without.
 
     asked = tuple(queue.strip() for queue in queues.split(",") if queue.strip())
     unknown = [queue for queue in asked if queue not in QUEUES]
     if unknown or not asked:
         raise click.BadParameter(f"{', '.join(unknown) or 'nothing'}: expected some of {', '.join(QUEUES)}")
-    _become(processes.worker(settings, queues=asked, children=children, name=name))
+    if threads and set(asked) & set(RENDER_QUEUES):
+        raise click.BadParameter("a render needs a child that can be killed: use --children", param_hint="--threads")
+    _become(processes.worker(settings, queues=asked, children=children, threads=threads, name=name))
 
 
 @run.command()
-@click.pass_obj
-def beat(settings: Settings) -> None:
+def beat() -> None:
     """Ring the clock of the periodic tasks."""
-    _become(processes.beat(settings))
+    _become(processes.beat())
 
 
 @run.command()

@@ -43,40 +43,29 @@ def gateway(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def worker(settings: Settings, *, queues: Sequence[str], children: int, name: str) -> list[str]:
+def worker(settings: Settings, *, queues: Sequence[str], children: int, threads: int, name: str) -> list[str]:
     """Return the command line of a worker.
 
     Args:
         settings: The farm's settings.
         queues: The queues that it serves.
         children: Child processes; 0: as the settings say, or one per core.
+        threads: Threads instead of children; 0: children.
         name: The first part of its node name; the second is the host's.
     """
     children = children or settings.render_children or os.cpu_count() or 1
     return [
-        *_module("celery"),
-        "--app", "workers.app",
-        "worker",
+        *_module("workers"),
         "--queues", ",".join(queues),
-        "--concurrency", str(children),
+        "--pool", "threads" if threads else "prefork",
+        "--concurrency", str(threads or children),
         "--hostname", f"{name}@%h",
-        "--without-gossip",
-        "--without-mingle",
-        "--loglevel", settings.log_level,
     ]  # fmt: skip
 
 
-def beat(settings: Settings) -> list[str]:
+def beat() -> list[str]:
     """Return the command line of beat, the clock of the periodic tasks."""
-    return [
-        *_module("celery"),
-        "--app", "workers.clock",
-        "beat",
-        # Every duty is idempotent and short-spaced, so when it last ran need not outlive the process.
-        "--scheduler", "celery.beat:Scheduler",
-        "--pidfile=",
-        "--loglevel", settings.log_level,
-    ]  # fmt: skip
+    return _module("workers.clock")
 
 
 def flower(*, address: str, port: int) -> list[str]:

@@ -294,7 +294,7 @@ def queued_counts(session: Session, *, older_than: float) -> dict[str, int]:
         .where(Render.state == State.QUEUED, Render.queued_at < now(-older_than))
         .group_by(Render.queue)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def oldest_queued(session: Session, queue: str, *, older_than: float, limit: int) -> Sequence[Render]:

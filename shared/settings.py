@@ -96,7 +96,7 @@ class Settings:
     s3_access_key: str = _text("", "S3 access key")
     s3_secret_key: str = _text("", "S3 secret key")
     s3_bucket: str = _text("pressroom", "S3 bucket; made when it is not there")
-    s3_region: str = _text("us-east-1", "S3 region")
+    s3_region: str = _text("us-east-1", "Region that the S3 bucket is in")
     s3_secure: bool = environ.var("1", converter=_flag, help="0 speaks HTTP to the S3 server instead of HTTPS")
     gateway_threads: int = _count(32, "Requests that one gateway process serves at once")
     gateway_processes: int = _count(1, "Gateway processes")

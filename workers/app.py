@@ -6,6 +6,7 @@ connections: none may be inherited.
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from shared import queues
 from shared.database import Database
 from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
+from shared.memory import release_unused
 from shared.settings import load_settings
 from shared.signals import announce, connect
 from shared.storage import create_storage
@@ -35,26 +37,46 @@ log = logger(__name__)
 
 
 class WorkerProcess:
-    """What a worker's parent builds, and what its children inherit."""
+    """What a worker's parent builds, and what its children inherit.
+
+    Database and storage are made in the parent, which shares the memory of their code, and connect in the child that
+    first uses them.
+    """
 
     def __init__(self, settings: Settings, app: Celery) -> None:
         self.settings = settings
         self.app = app
         self.worker_id = new_id()
+        self.database = Database(settings.database)
+        self.storage = create_storage(settings)
+        self.redis = connect(settings.broker)
         self.registry = registry.Registry()
         self.heartbeat: Heartbeat | None = None
         self.renderer: Renderer | None = None
-        self.caretaker: maintenance.Caretaker | None = None
+        self.caretaker = maintenance.Caretaker(
+            settings=settings,
+            database=self.database,
+            storage=self.storage,
+            waiting=lambda queue: queues.waiting_messages(self.redis, queue),
+            publish=self.publish,
+        )
 
     def load(self, sender: Any, **_: object) -> None:
         """Before the fork: load what the queues need."""
         if set(self._queues()) & set(queues.RENDER_QUEUES):
             self.registry = registry.load()
+            self.renderer = Renderer(
+                settings=self.settings,
+                database=self.database,
+                storage=self.storage,
+                registry=self.registry,
+                worker_id=self.worker_id,
+                announce=self.announce,
+            )
         log.info("worker starts", worker_id=self.worker_id, node=sender.hostname, queues=self._queues())
 
     def begin(self, sender: Any, **_: object) -> None:
         """In the parent, when it is about to take messages: give the first sign of life."""
-        redis_client = connect(self.settings.broker)
         self.heartbeat = Heartbeat(
             database=Database(self.settings.database, pool_size=0),
             settings=self.settings,
@@ -67,30 +89,17 @@ class WorkerProcess:
                 recipes=self.registry.states,
             ),
             publish=self.publish,
-            announce=lambda render_id: announce(redis_client, render_id),
+            announce=self.announce,
         )
         self.app.tasks[queues.RENDER_TASK].heartbeat = self.heartbeat
         self.heartbeat.start()
 
     def begin_child(self, **_: object) -> None:
-        """In a child, after the fork: connect, and accept limits."""
-        settings = self.settings
-        database = Database(settings.database, pool_size=1)
-        storage = create_storage(settings)
-        redis_client = connect(settings.broker)
-        self.renderer = Renderer(
-            settings=settings,
-            database=database,
-            storage=storage,
-            registry=self.registry,
-            worker_id=self.worker_id,
-            announce=lambda render_id: announce(redis_client, render_id),
-        )
-        self.caretaker = maintenance.Caretaker(
-            settings=settings, database=database, storage=storage, redis_client=redis_client, publish=self.publish
-        )
-        if self.registry.recipes:
-            limit_memory(settings.render_memory_bytes)
+        """In a child, after the fork: drop what is the parent's, and accept limits."""
+        self.database.forget_after_fork()
+        self.redis = connect(self.settings.broker)
+        if self.renderer is not None:
+            limit_memory(self.settings.render_memory_bytes)
 
     def end(self, **_: object) -> None:
         """In the parent, at the end: sign off."""
@@ -104,6 +113,10 @@ class WorkerProcess:
         except OperationalError as error:
             log.warning("message not published", render_id=wake.render_id, error=str(error))
 
+    def announce(self, render_id: str) -> None:
+        """Say that a render ended."""
+        announce(self.redis, render_id)
+
     def _queues(self) -> list[str]:
         return sorted(self.app.amqp.queues.consume_from)
 
@@ -111,28 +124,25 @@ class WorkerProcess:
 def create_app() -> Celery:
     """Make the app from the environment, with its tasks."""
     settings = load_settings()
+    configure_logging(settings, process="worker")
     app = queues.create_celery(settings)
     process = WorkerProcess(settings, app)
 
     def render(render_id: str) -> None:
-        assert process.renderer is not None  # noqa: S101  # Made when the child began.
-        process.renderer.render(render_id)
-
-    def reconcile() -> None:
-        assert process.caretaker is not None  # noqa: S101  # As above.
-        process.caretaker.reconcile()
-
-    def sweep() -> None:
-        assert process.caretaker is not None  # noqa: S101  # As above.
-        process.caretaker.sweep()
+        if process.renderer is not None:
+            process.renderer.render(render_id)
 
     app.task(render, name=queues.RENDER_TASK, Request=RenderRequest, shared=False)
-    app.task(reconcile, name=queues.RECONCILE_TASK, shared=False)
-    app.task(sweep, name=queues.SWEEP_TASK, shared=False)
+    app.task(process.caretaker.reconcile, name=queues.RECONCILE_TASK, shared=False)
+    app.task(process.caretaker.sweep, name=queues.SWEEP_TASK, shared=False)
 
-    signals.setup_logging.connect(lambda **_: configure_logging(settings, process="worker"), weak=False)
+    # Whoever connects here keeps Celery from setting up logging its own way.
+    signals.setup_logging.connect(_logging_is_configured)
     signals.worker_init.connect(process.load)
     signals.worker_ready.connect(process.begin)
+    signals.worker_before_create_process.connect(_share_memory)
+    signals.worker_ready.connect(_collect_garbage_again)
+    signals.worker_process_init.connect(_collect_garbage_again)
     signals.worker_process_init.connect(process.begin_child)
     signals.worker_shutdown.connect(process.end)
     # Signals hold their receivers weakly; the app holds the process.
@@ -140,9 +150,16 @@ def create_app() -> Celery:
     return app
 
 
-def __getattr__(name: str) -> Celery:
-    # Celery's command line wants an attribute of the module; making it on demand keeps the import without effect.
-    if name == "app":
-        globals()["app"] = made = create_app()
-        return made
-    raise AttributeError(name)
+def _logging_is_configured(**_: object) -> None:
+    pass
+
+
+def _share_memory(**_: object) -> None:
+    """Keep the garbage collector's marks off the pages that a child is about to share."""
+    release_unused()
+    gc.freeze()
+
+
+def _collect_garbage_again(**_: object) -> None:
+    gc.enable()
+    release_unused()

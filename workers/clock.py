@@ -1,4 +1,4 @@
-"""The Celery app of beat and Flower: the schedule and the broker, and nothing of what rendering needs in memory."""
+"""Beat, and the Celery app that Flower shows: the schedule and the broker, and nothing of what rendering needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from celery.signals import setup_logging
 
+from shared.memory import release_unused
 from shared.queues import create_celery
 from shared.settings import load_settings
 from shared.tracing import configure_logging
@@ -14,16 +15,31 @@ if TYPE_CHECKING:
     from celery import Celery
 
 
-def create_app() -> Celery:
+def create_app(process: str) -> Celery:
     """Make the app from the environment."""
     settings = load_settings()
-    setup_logging.connect(lambda **_: configure_logging(settings, process="beat"), weak=False)
+    configure_logging(settings, process=process)
+    # Whoever connects here keeps Celery from setting up logging its own way.
+    setup_logging.connect(_logging_is_configured)
     return create_celery(settings)
 
 
+def _logging_is_configured(**_: object) -> None:
+    pass
+
+
 def __getattr__(name: str) -> Celery:
-    # Celery's command line wants an attribute of the module; making it on demand keeps the import without effect.
+    # Flower's command line wants an attribute of the module; making it on demand keeps the import without effect.
     if name == "app":
-        globals()["app"] = made = create_app()
+        globals()["app"] = made = create_app("flower")
         return made
     raise AttributeError(name)
+
+
+if __name__ == "__main__":
+    # Started here and not by Celery's command line, which loads every command that any package adds to it.
+    # Every duty is idempotent and short-spaced, so when it last ran need not outlive the process.
+    app = create_app("beat")
+    app.finalize()
+    release_unused()
+    app.Beat(scheduler="celery.beat:Scheduler", quiet=True).run()

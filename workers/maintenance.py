@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared import queues, reconciler, sweeps
+from shared import reconciler, sweeps
 from shared.tracing import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import redis
 
     from shared.database import Database
     from shared.renders import Wake
@@ -29,13 +27,22 @@ class Caretaker:
         settings: Settings,
         database: Database,
         storage: Storage,
-        redis_client: redis.Redis,
+        waiting: Callable[[str], int],
         publish: Callable[[Wake], None],
     ) -> None:
+        """Take what the duties need.
+
+        Args:
+            settings: The farm's settings.
+            database: This process' database.
+            storage: Where objects are removed.
+            waiting: Counts the messages that wait in a queue.
+            publish: Announces a render.
+        """
         self._settings = settings
         self._database = database
         self._storage = storage
-        self._redis = redis_client
+        self._waiting = waiting
         self._publish = publish
 
     def reconcile(self) -> None:
@@ -43,7 +50,7 @@ class Caretaker:
         done = reconciler.reconcile(
             self._database,
             self._settings,
-            waiting=lambda queue: queues.waiting_messages(self._redis, queue),
+            waiting=self._waiting,
             publish=self._publish,
         )
         if done.requeued or done.poisoned or done.republished:

@@ -1,21 +1,33 @@
 """Where documents and large data live: one protocol, a folder or an S3 server behind it.
 
 A key is one or more segments of ASCII letters, digits and ``-_.~`` joined by ``/``, for example
-``reports/0192f0c1-….pdf``. An object is written whole or not at all, and a missing one is ``FileNotFoundError``,
-whichever store it was.
+``reports/0192f0c1-….pdf``; a segment is at most 255 characters and neither ``.`` nor ``..``, the key at most 1000. No
+key may be another one's folder (``a`` beside ``a/b``): S3 would hold both, a folder cannot. An object is written whole
+or not at all, and a missing one is ``FileNotFoundError``, whichever store it was.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from shared.settings import Settings
 
 CHUNK_BYTES = 64 * 1024
+# S3 allows 1024 bytes, file systems 255 a segment.
+KEY_LENGTH = 1000
+SEGMENT_LENGTH = 255
+# What S3 accepts of a user's metadata, names and values together.
+METADATA_BYTES = 2048
+
+KEY_CHARACTERS = re.compile(r"[A-Za-z0-9\-_.~/]*")
+_METADATA_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# Values travel as HTTP headers: servers drop empty ones, and proxies strip what surrounds them.
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 class StorageError(Exception):
@@ -41,15 +53,17 @@ class Storage(Protocol):
     """What Pressroom asks of a store."""
 
     def put(self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str]) -> None:
-        """Write an object; one of the same key is replaced at once, never half.
+        """Write an object; one of the same key is replaced at once with its metadata, never half.
 
         Args:
             key: Where.
             content: The whole object.
             media_type: Its ``Content-Type``.
-            metadata: Lower-case ASCII names (``trace-id``) and ASCII values kept with the object.
+            metadata: Lower-case ASCII names (``trace-id``) and printable ASCII values kept with the object, 2048
+                bytes in all.
 
         Raises:
+            ValueError: The key, the media type or the metadata cannot be stored.
             StorageError: It could not be written; nothing of it is visible.
         """
         ...
@@ -63,15 +77,16 @@ class Storage(Protocol):
         """
         ...
 
-    def stream(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def stream(self, key: str, *, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
         """Open an object and return its bytes from ``offset`` on, at most ``length``, in chunks.
 
-        The object is opened before this returns, so that a missing one is known before an answer is begun. Closing
-        the iterator (``.close()``) releases the connection or file.
+        The object is opened before this returns, so that a missing one is known before an answer is begun. Beyond its
+        end there is nothing. Closing the generator, or reading it to its end, releases the connection or file.
 
         Raises:
             FileNotFoundError: There is none.
-            StorageError: The store did not answer.
+            StorageError: The store did not answer; also while chunks are read.
+            ValueError: The offset or the length is negative.
         """
         ...
 
@@ -88,15 +103,18 @@ class Storage(Protocol):
         ...
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """List the keys that begin with ``prefix``.
+        """List the keys that begin with ``prefix``, each once, in any order.
+
+        Objects that are written or deleted meanwhile may be listed or not.
 
         Raises:
+            ValueError: No key can begin so.
             StorageError: The store did not answer.
         """
         ...
 
     def ping(self) -> None:
-        """Return when the store can be written to.
+        """Return when the store answers and can be written to, as far as is known without leaving something behind.
 
         Raises:
             StorageError: It cannot; the text says why.
@@ -104,8 +122,75 @@ class Storage(Protocol):
         ...
 
 
+def check_key(key: str) -> None:
+    """Refuse a key that is not of the alphabet and the shape that every store can hold.
+
+    Raises:
+        ValueError: The key is refused; the text says why.
+    """
+    if not key:
+        raise ValueError("A storage key is empty: expected at least one segment")
+    _check_segments(key, "key", whole=True)
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what no key begins with.
+
+    Raises:
+        ValueError: The prefix is refused; the text says why.
+    """
+    _check_segments(prefix, "prefix", whole=False)
+
+
+def _check_segments(text: str, kind: str, *, whole: bool) -> None:
+    shown = repr(text[:SEGMENT_LENGTH])
+    if len(text) > KEY_LENGTH:
+        raise ValueError(f"Storage {kind} {shown}… has {len(text)} characters: expected at most {KEY_LENGTH}")
+    if not KEY_CHARACTERS.fullmatch(text):
+        raise ValueError(f"Storage {kind} {shown}: expected only ASCII letters, digits, '-', '_', '.', '~' and '/'")
+    *folders, last = text.split("/")
+    # The last segment of a prefix is the beginning of one, and may still become anything.
+    for segment in [*folders, last] if whole else folders:
+        if segment in {"", ".", ".."}:
+            raise ValueError(f"Storage {kind} {shown}: expected no segment that is empty, '.' or '..'")
+    if any(len(segment) > SEGMENT_LENGTH for segment in [*folders, last]):
+        raise ValueError(f"Storage {kind} {shown}: expected at most {SEGMENT_LENGTH} characters in a segment")
+
+
+def check_labels(media_type: str, metadata: Mapping[str, str]) -> None:
+    """Refuse a media type or metadata that would not come back as they were put.
+
+    Raises:
+        ValueError: The text names the offender and what was expected.
+    """
+    if len(media_type) > SEGMENT_LENGTH or not _HEADER_VALUE.fullmatch(media_type):
+        raise ValueError(f"Media type {media_type[:SEGMENT_LENGTH]!r}: expected printable ASCII such as 'text/html'")
+    for name, value in metadata.items():
+        if not _METADATA_NAME.fullmatch(name):
+            raise ValueError(f"Metadata name {name!r}: expected lower-case ASCII letters, digits and '-'")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"Metadata {name}: expected printable ASCII, not empty, no space at either end")
+    size = sum(len(name) + len(value) for name, value in metadata.items())
+    if size > METADATA_BYTES:
+        raise ValueError(f"The metadata has {size} bytes: expected at most {METADATA_BYTES}")
+
+
+def check_range(offset: int, length: int | None) -> None:
+    """Refuse a part of an object that begins or ends before its first byte.
+
+    Raises:
+        ValueError: The offset or the length is negative.
+    """
+    if offset < 0 or (length is not None and length < 0):
+        raise ValueError(f"Offset {offset} and length {length}: expected neither to be negative")
+
+
 def create_storage(settings: Settings) -> Storage:
-    """Make the store that the settings name."""
+    """Make the store that the settings name. Nothing is written and no server is asked.
+
+    Raises:
+        SettingsError: The S3 server or the bucket is named in a way that cannot be right.
+    """
     if settings.storage == "s3":
         from shared.storage.s3 import S3Storage  # noqa: PLC0415  # The SDK is heavy; a folder does not need it.
 
