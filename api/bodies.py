@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import InvalidBodyError
 
@@ -126,6 +126,7 @@ def read_body(shape: type[Body]) -> Body:
     """Read the request's JSON body.
 
     Raises:
+        RequestEntityTooLarge: The body is over the limit.
         UnsupportedMediaType: The body does not say that it is JSON. (Insisting on it also keeps a foreign web page from
             posting here unasked: a browser sends JSON across origins only after it was allowed to.)
         InvalidBodyError: It is no JSON, or a field is unknown, missing or of the wrong type; all of them are named.
@@ -133,8 +134,13 @@ def read_body(shape: type[Body]) -> Body:
     if not request.is_json:
         given = request.content_type or "missing"
         raise UnsupportedMediaType(f"Content-Type is {given}: expected application/json")
+    content = request.get_data()
+    limit = request.max_content_length
+    if request.content_length is None and limit is not None and len(content) >= limit:
+        # A body that comes in chunks says no length; reading it stops at the limit without a word.
+        raise RequestEntityTooLarge
     try:
-        return shape.model_validate_json(request.get_data())
+        return shape.model_validate_json(content)
     except ValidationError as error:
         raise InvalidBodyError([_explained(shape, one) for one in error.errors(include_url=False)]) from error
 
@@ -144,7 +150,10 @@ def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
     path = ".".join(str(part) for part in error["loc"])
     kind = error["type"]
     if kind == "json_invalid":
-        return "", f"The body is not JSON: {error['ctx']['error']}"
+        why = str(error["ctx"]["error"])
+        if "hex escape" in why:
+            why += " (an escape is cut short, or is half of a surrogate pair without the other)"
+        return "", f"The body is not JSON: {why}"
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _known_fields(shape, error["loc"][:-1]), n=1)
         return path, f"{path} is not a known field" + (f": did you mean {near[0]}?" if near else "")

@@ -1,0 +1,85 @@
+"""Tokens: asked for everywhere but on the open routes."""
+
+from __future__ import annotations
+
+import pytest
+from farms import Farm, eventually
+
+OPEN = ["/healthz", "/readyz", "/api/ping"]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory, valkey):
+    farm = Farm(
+        tmp_path_factory.mktemp("guarded"),
+        # A database of its own on the shared broker: messages of this farm's renders must not reach the other's workers.
+        PRESSROOM_BROKER_URL=valkey.url.replace("/0", "/1"),
+        PRESSROOM_TOKENS="first,second",
+    )
+    try:
+        farm.run_all()
+        yield farm
+    finally:
+        farm.stop()
+
+
+@pytest.mark.parametrize("path", ["/api/recipe", "/api/version", "/odata/templates", "/reports/x/status", "/nothing"])
+def test_without_a_token_there_is_a_401_that_says_how(guarded, path):
+    answer = guarded.get(path)
+
+    assert answer.status_code == 401
+    assert "Bearer" in answer.headers["WWW-Authenticate"]
+    assert "Basic" in answer.headers["WWW-Authenticate"]
+    assert "token" in answer.text
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_open_routes_ask_for_none(guarded, path):
+    assert guarded.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["first", "second"])
+def test_each_token_opens_as_bearer_and_as_the_password_of_basic(guarded, token):
+    assert guarded.get("/api/recipe", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert guarded.get("/api/recipe", auth=("anybody", token)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer third", "Bearer ", "Bearer first second", "Basic !!!", "first", "Digest x", "Bearer é"]
+)
+def test_anything_else_is_refused(guarded, header):
+    assert guarded.get("/api/recipe", headers={"Authorization": header.encode()}).status_code == 401
+
+
+def test_a_public_report_is_open_and_another_is_not(guarded):
+    guarded.token = "first"
+    template = {"content": "<p>for all", "recipe": "html"}
+    public = guarded.report(template, reports={"save": True, "public": True})
+    private = guarded.report(template, reports={"save": True})
+    guarded.token = None
+
+    assert "/reports/public/" in public.headers["Permanent-Link"]
+    assert guarded.get(public.headers["Permanent-Link"]).content == b"<p>for all"
+    assert guarded.get(private.headers["Permanent-Link"]).status_code == 401
+    sneaky = f"/reports/public/{private.headers['Report-Id']}/content"
+    assert guarded.get(sneaky).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_gateway_that_strangers_reach_does_not_start_without_tokens(tmp_path, host):
+    farm = Farm(tmp_path, PRESSROOM_HOST=host)
+
+    refused = farm.command("run", "gateway")
+
+    assert refused.returncode == 1
+    assert "PRESSROOM_TOKENS" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_gateway_that_strangers_reach_starts_when_told_that_this_is_meant(tmp_path):
+    farm = Farm(tmp_path, PRESSROOM_HOST="0.0.0.0", PRESSROOM_INSECURE="1")
+    try:
+        farm.run_gateway()
+        eventually(lambda: farm.get("/api/ping").status_code == 200)
+    finally:
+        farm.stop()

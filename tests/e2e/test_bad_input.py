@@ -1,0 +1,171 @@
+"""Every refusal names the field, the value and what was expected; none shows a stack, and the farm goes on."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+HTML = {"content": "<p>x", "recipe": "html"}
+
+
+def refused(farm, body, *, status=400):
+    answer = farm.post("/api/report", body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "Traceback" not in answer.text
+    assert answer.json()["traceId"] == answer.headers["X-Trace-Id"]
+    return answer.json()
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({}, "template", ["missing"]),
+        ({"template": {}}, "template", ["content", "shortid"]),
+        ({"template": "invoice"}, "template", ['"invoice"', "an object"]),
+        ({"template": HTML | {"contents": "x"}}, "template.contents", ["did you mean content?"]),
+        ({"template": HTML, "option": {}}, "option", ["did you mean options?"]),
+        ({"template": HTML | {"engine": "handlebars"}}, "template.engine", ["'handlebars'", "jinja, none"]),
+        ({"template": HTML | {"recipe": "chrome-pdf"}}, "template.recipe", ["'chrome-pdf'", "weasyprint-pdf"]),
+        ({"template": HTML | {"content": 5}}, "template.content", ["5", "a text"]),
+        ({"template": HTML | {"content": "a\0b"}}, "template.content", ["NUL"]),
+        ({"template": HTML, "data": [1]}, "data", ["[1]", "an object"]),
+        ({"template": HTML, "data": "[1]"}, "data", ["the JSON of an object"]),
+        ({"template": HTML, "data": "{oops"}, "data", ["{oops", "JSON"]),
+        ({"template": HTML, "data": 7}, "data", ["7", "an object"]),
+        (
+            {"template": HTML, "options": {"reports": {"async": "yes"}}},
+            "options.reports.async",
+            ['"yes"', "true or false"],
+        ),
+        ({"template": HTML, "options": {"reports": {"asinc": True}}}, "options.reports.asinc", ["did you mean async?"]),
+        ({"template": HTML, "options": {"timeout": -1}}, "options.timeout", ["-1", "greater than 0"]),
+        ({"template": HTML, "options": {"timeout": 1e12}}, "options.timeout", ["600000"]),
+        ({"template": HTML, "options": {"reportName": ""}}, "options.reportName", ["at least 1"]),
+        ({"template": HTML, "options": {"reportName": "n" * 201}}, "options.reportName", ["at most 200"]),
+    ],
+)
+def test_a_field_that_is_wrong_is_named_with_its_value_and_what_was_expected(farm, body, field, words):
+    said = refused(farm, body)
+
+    assert said["field"] == field
+    assert [word for word in [field, *words] if word not in said["message"]] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "a/../b", "/etc/passwd", "a//b", "", ".", "a\\b", "a b", "x~2", "ä", "x" * 201]
+)
+def test_a_blob_name_that_leaves_its_folder_or_its_alphabet_is_refused_and_stores_nothing(farm, name):
+    before = sorted((farm.home / "blobs").rglob("*"))
+
+    said = refused(farm, {"template": HTML, "options": {"reports": {"save": True, "blobName": name}}})
+
+    assert said["field"] == "options.reports.blobName"
+    assert "ASCII letters" in said["message"]
+    assert sorted((farm.home / "blobs").rglob("*")) == before
+
+
+def test_every_broken_field_is_listed(farm):
+    said = refused(farm, {"template": {"content": 1, "recipe": 2}, "options": {"reports": {"save": "x"}}})
+
+    assert {one["field"] for one in said["errors"]} == {"template.content", "template.recipe", "options.reports.save"}
+
+
+@pytest.mark.parametrize("key", ["_id", "shortid", "name"])
+def test_an_unknown_template_is_named(farm, key):
+    said = refused(farm, {"template": {key: "nothing-like-it"}}, status=404)
+
+    assert key in said["message"]
+    assert "'nothing-like-it'" in said["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "word"),
+    [("<p>\n{% for %}", 2, "line 2"), ("a\n\n{{ x|nofilter }}", 3, "nofilter"), ("<p>\n\n{{ 1 / 0 }}", 3, "zero")],
+)
+def test_a_template_that_cannot_be_expanded_is_the_callers_error_with_its_line(farm, content, line, word):
+    said = refused(farm, {"template": HTML | {"content": content}})
+
+    assert (said["cause"], said["line"]) == ("template", line)
+    assert word in said["message"]
+
+
+def test_a_body_that_is_not_json_is_refused(farm):
+    answer = farm.request("POST", "/api/report", data="{'template'", headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert "not JSON" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_a_body_that_does_not_say_it_is_json_is_refused(farm, content_type):
+    answer = farm.request("POST", "/api/report", data="{}", headers={"Content-Type": content_type})
+
+    assert answer.status_code == 415
+    assert content_type in answer.json()["message"]
+    assert "application/json" in answer.json()["message"]
+
+
+def test_a_body_over_the_limit_is_refused_with_the_limit(farm):
+    answer = farm.post("/api/report", {"template": HTML, "data": {"x": "y" * 3_000_000}})
+
+    assert answer.status_code == 413
+    assert str(2 * 1024 * 1024) in answer.json()["message"]
+
+
+def test_a_body_over_the_limit_is_refused_when_it_comes_in_chunks(farm):
+    chunks = (b"x" * 65536 for _ in range(64))
+
+    answer = farm.request("POST", "/api/report", data=chunks, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\x00\x01\x02", b"", b"null", b"[]", b'"text"', b"[" * 100_000, gzip.compress(b"{}"), b'{"template": NaN}'],
+)
+def test_garbage_gets_a_400(farm, body):
+    answer = farm.request("POST", "/api/report", data=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+
+
+def test_data_that_is_nested_very_deeply_is_refused_or_rendered(farm):
+    deep = b'{"template": {"content": "x", "recipe": "html"}, "data": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}"
+
+    answer = farm.request("POST", "/api/report", data=deep, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code in (200, 400)
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/reports/nothing/status", "/reports/nothing/content", "/api/report/x/../y"]
+)
+def test_an_unknown_address_is_a_404_in_json(farm, path):
+    answer = farm.get(path, headers={"Accept": "application/json"})
+
+    assert answer.status_code in (404, 405)
+    assert answer.json()["message"]
+
+
+def test_a_wrong_method_names_the_right_ones(farm):
+    answer = farm.request("DELETE", "/api/ping")
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_a_browser_gets_text(farm):
+    answer = farm.get("/reports/nothing/content", headers={"Accept": "text/html,*/*;q=0.8"})
+
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert "nothing" in answer.text
+
+
+def test_the_farm_goes_on(farm):
+    assert farm.report(HTML).content == b"<p>x"
+    assert farm.get("/readyz").status_code == 200
+    assert '"level": "error"' not in farm.logged()

@@ -1,0 +1,92 @@
+"""What is lost comes back, and nothing is announced more often than it must be."""
+
+from __future__ import annotations
+
+import orders
+import pytest
+from sqlalchemy import update
+
+from shared import reconciler, renders
+from shared.database import now
+from shared.models import Render
+from shared.settings import load_settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings({"PRESSROOM_HOME": str(tmp_path)})
+
+
+def make_old(database):
+    with database.writing() as session:
+        session.execute(update(Render).values(queued_at=now(-60)))
+
+
+def look(database, settings, *, waiting=0):
+    published = []
+    done = reconciler.reconcile(database, settings, waiting=lambda _queue: waiting, publish=published.append)
+    return done, [wake.render_id for wake in published]
+
+
+def test_a_dead_workers_render_is_queued_and_announced_again(database, settings):
+    render_id = orders.submitted(database, timeout=7.0)
+    orders.claimed(database, render_id, worker_id="dead")
+
+    published = []
+    done = reconciler.reconcile(database, settings, waiting=lambda _queue: 0, publish=published.append)
+
+    assert done.requeued == 1
+    assert published == [renders.Wake(render_id, "render", "t" * 32, 7.0)]
+    assert orders.row(database, render_id).state == "queued"
+
+
+def test_a_living_workers_render_is_left_alone(database, settings):
+    render_id = orders.submitted(database)
+    orders.sign(database)
+    orders.claimed(database, render_id)
+
+    assert look(database, settings) == (reconciler.Reconciled(0, 0, 0), [])
+
+
+def test_a_render_whose_message_was_lost_is_announced_again(database, settings):
+    render_id = orders.submitted(database)
+    make_old(database)
+
+    assert look(database, settings) == (reconciler.Reconciled(0, 0, 1), [render_id])
+
+
+def test_a_render_that_was_queued_just_now_is_given_time(database, settings):
+    orders.submitted(database)
+
+    assert look(database, settings) == (reconciler.Reconciled(0, 0, 0), [])
+
+
+def test_a_deep_queue_whose_messages_are_all_there_is_not_announced_again(database, settings):
+    for _ in range(5):
+        orders.submitted(database)
+    make_old(database)
+
+    assert look(database, settings, waiting=5) == (reconciler.Reconciled(0, 0, 0), [])
+
+
+def test_as_many_of_the_oldest_are_announced_as_messages_are_missing(database, settings):
+    waiting = [orders.submitted(database) for _ in range(5)]
+    make_old(database)
+    with database.writing() as session:
+        session.execute(update(Render).where(Render.id == waiting[3]).values(queued_at=now(-600)))
+
+    done, announced = look(database, settings, waiting=4)
+
+    assert done.republished == 1
+    assert announced == [waiting[3]]
+
+
+def test_two_reconcilers_requeue_a_lost_render_once(database, settings):
+    render_id = orders.submitted(database)
+    orders.claimed(database, render_id, worker_id="dead")
+
+    first, _ = look(database, settings)
+    second, _ = look(database, settings)
+
+    assert (first.requeued, second.requeued) == (1, 0)
+    assert len(orders.row(database, render_id).losses) == 1
