@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shared.models import Render
 
 BLOB_NAME_LENGTH = 200
-_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_BLOB_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+# No dot in folders: "a" is stored as a.pdf, and "a.pdf/b" would need a folder of that name.
+_BLOB_NAME = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # How the jsreport family of the API names the states.
 PRESENTED = {
     State.QUEUED: "planned",
@@ -40,7 +40,7 @@ def checked_blob_name(name: str) -> str:
     if len(name) > BLOB_NAME_LENGTH or not _BLOB_NAME.fullmatch(name):
         raise InvalidRequestError(
             f"blobName is {name[:BLOB_NAME_LENGTH]!r}: expected 1 to {BLOB_NAME_LENGTH} ASCII letters, digits, "
-            "'.', '_' and '-', in folders joined by '/', none of them beginning with '.'",
+            "'.', '_' and '-', not beginning with '.', in folders joined by '/' whose names have no '.'",
             field="options.reports.blobName",
         )
     return name

@@ -54,7 +54,7 @@ def test_a_field_that_is_wrong_is_named_with_its_value_and_what_was_expected(far
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret", "a/../b", "/etc/passwd", "a//b", "", ".", "a\\b", "a b", "x~2", "ä", "x" * 201]
+    "name", ["../secret", "a/../b", "/etc/passwd", "a//b", "a.pdf/b", "", ".", "a\\b", "a b", "x~2", "ä", "x" * 201]
 )
 def test_a_blob_name_that_leaves_its_folder_or_its_alphabet_is_refused_and_stores_nothing(farm, name):
     before = sorted((farm.home / "blobs").rglob("*"))

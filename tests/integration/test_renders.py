@@ -92,7 +92,9 @@ def test_an_unknown_render_cannot_be_claimed(database):
 def test_success_writes_what_was_made(database):
     render_id = orders.submitted(database)
     orders.claimed(database, render_id)
-    result = orders.result(pages=3, size=5_000_000_000, timings={"queue": 4, "engine": 7}, warnings=["x was not fetched"])
+    result = orders.result(
+        pages=3, size=5_000_000_000, timings={"queue": 4, "engine": 7}, warnings=["x was not fetched"]
+    )
 
     assert ended(database, lambda session: renders.succeed(session, render_id, attempt=1, result=result))
 
@@ -170,7 +172,9 @@ def test_only_a_living_workers_renders_are_not_lost(database):
     orders.claimed(database, of_living, worker_id="living")
     orders.claimed(database, of_silent, worker_id="silent")
     orders.claimed(database, of_unknown, worker_id="unknown")
-    ended(database, lambda session: session.execute(update(Worker).where(Worker.id == "silent").values(seen_at=now(-60))))
+    ended(
+        database, lambda session: session.execute(update(Worker).where(Worker.id == "silent").values(seen_at=now(-60)))
+    )
 
     with database.reading() as session:
         lost = {render.id for render in renders.lost(session, dead_after=15)}

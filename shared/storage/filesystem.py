@@ -1,0 +1,232 @@
+"""A store that is a folder: each object is one file, at its key, with just the object's bytes.
+
+So a document opens from the folder as it is, ``sha256sum`` says what the database says, and a copy of the folder to an
+S3 server is a copy of the objects. Media type and metadata lie beside, under the same key in ``@metadata``. They are
+written before the object appears and removed after it went, so that what is visible is whole. (Two processes that write
+one key at once leave one's bytes and maybe the other's metadata; the farm's keys have one writer each.)
+
+A new object is written to ``@temporary`` and renamed from there; ``@`` is not in the alphabet of keys, so nothing in
+these two is an object. A temporary that is older than any write takes was left by a crash and may be removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import uuid
+from typing import IO, TYPE_CHECKING, NoReturn
+
+from shared.storage import (
+    CHUNK_BYTES,
+    KEY_CHARACTERS,
+    StorageError,
+    Stored,
+    check_key,
+    check_labels,
+    check_prefix,
+    check_range,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+    from pathlib import Path
+
+TEMPORARY = "@temporary"
+METADATA = "@metadata"
+UNKNOWN_TYPE = "application/octet-stream"
+
+# Between making a folder and renaming into it, a deletion may find the folder empty and remove it. Each turn takes
+# another deletion at just that moment.
+_MOST_TURNS = 50
+
+
+class FilesystemStorage:
+    """Objects in a folder of this machine, or one that all machines mount. Safe to use from threads and after a fork.
+
+    Args:
+        root: The folder; made when the first object is put.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._temporary = root / TEMPORARY
+        self._metadata = root / METADATA
+
+    def put(self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str]) -> None:
+        """Write an object, as `shared.storage.Storage.put` says."""
+        check_key(key)
+        check_labels(media_type, metadata)
+        facts = json.dumps({"mediaType": media_type, "metadata": dict(metadata)}).encode("ascii")
+        written: list[Path] = []
+        try:
+            written.append(self._write(facts, durable=False))
+            written.append(self._write(content))
+        except OSError as error:
+            _unlink(written)
+            self._fail(f"store {key}", error)
+        try:
+            self._move(written[0], self._metadata / key)
+            self._move(written[1], self._root / key)
+        except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+            raise StorageError(
+                f"{key} cannot be stored: no key may be another one's folder, and one here is"
+            ) from error
+        except OSError as error:
+            self._fail(f"store {key}", error)
+        finally:
+            _unlink(written)
+
+    def stat(self, key: str) -> Stored:
+        """Describe an object, as `shared.storage.Storage.stat` says."""
+        with self._open(key) as file:
+            size = os.fstat(file.fileno()).st_size
+        media_type, metadata = self._facts(key)
+        return Stored(size=size, media_type=media_type, metadata=metadata)
+
+    def stream(self, key: str, *, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """Return an object's bytes in chunks, as `shared.storage.Storage.stream` says."""
+        check_range(offset, length)
+        chunks = self._chunks(key, offset, length)
+        # Runs to the first, empty chunk: the file is open then, and a close() finds something to release.
+        next(chunks)
+        return chunks
+
+    def get(self, key: str) -> bytes:
+        """Read a whole object, as `shared.storage.Storage.get` says."""
+        return b"".join(self.stream(key))
+
+    def delete(self, key: str) -> None:
+        """Remove an object and the folders that it leaves empty, as `shared.storage.Storage.delete` says."""
+        check_key(key)
+        for root in (self._root, self._metadata):
+            path = root / key
+            try:
+                path.unlink()
+            except OSError as error:
+                if _is_no_object(error, path):
+                    continue
+                self._fail(f"delete {key}", error)
+            with contextlib.suppress(OSError):
+                for folder in path.relative_to(root).parents[:-1]:
+                    (root / folder).rmdir()
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """List keys, as `shared.storage.Storage.keys` says."""
+        check_prefix(prefix)
+        return self._walk(prefix.rpartition("/")[0], prefix)
+
+    def ping(self) -> None:
+        """Write a file and remove it, as `shared.storage.Storage.ping` says."""
+        try:
+            self._write(b"ping").unlink(missing_ok=True)
+        except OSError as error:
+            self._fail("store anything", error)
+
+    def _write(self, content: bytes, *, durable: bool = True) -> Path:
+        path = self._temporary / uuid.uuid4().hex
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        # Documents are nobody's business but the farm's own user's.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                if durable:
+                    file.flush()
+                    # Before the rename: a name must never outlive a power cut that its bytes did not.
+                    os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    @staticmethod
+    def _move(source: Path, target: Path) -> None:
+        for turn in range(1, _MOST_TURNS + 1):
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.replace(target)
+            except FileNotFoundError:
+                if turn == _MOST_TURNS:
+                    raise
+            else:
+                return
+
+    def _open(self, key: str) -> IO[bytes]:
+        check_key(key)
+        path = self._root / key
+        try:
+            return path.open("rb")
+        except OSError as error:
+            if _is_no_object(error, path):
+                raise FileNotFoundError(errno.ENOENT, "There is no object", key) from None
+            self._fail(f"read {key}", error)
+
+    def _facts(self, key: str) -> tuple[str, dict[str, str]]:
+        try:
+            facts = json.loads((self._metadata / key).read_bytes())
+            return facts["mediaType"], facts["metadata"]
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            # An object that came by another way, from a backup of the bytes alone.
+            return UNKNOWN_TYPE, {}
+        except OSError as error:
+            self._fail(f"read what is known of {key}", error)
+        except (ValueError, KeyError, TypeError):
+            # Cut short by a power cut: it is not written as durably as the object. The database knows the same.
+            return UNKNOWN_TYPE, {}
+
+    def _chunks(self, key: str, offset: int, length: int | None) -> Generator[bytes, None, None]:
+        with self._open(key) as file:
+            rest = max(os.fstat(file.fileno()).st_size - offset, 0)
+            if length is not None:
+                rest = min(rest, length)
+            yield b""
+            file.seek(offset)
+            while rest:
+                try:
+                    chunk = file.read(min(rest, CHUNK_BYTES))
+                except OSError as error:
+                    self._fail(f"read {key}", error)
+                if not chunk:
+                    raise StorageError(f"{self._root / key} became shorter while it was read")
+                rest -= len(chunk)
+                yield chunk
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                names = [f"{one.name}/" if one.is_dir() else one.name for one in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            self._fail(f"list {folder or 'its objects'}", error)
+        for name in names:
+            key = f"{folder}/{name}" if folder else name
+            if not KEY_CHARACTERS.fullmatch(name):
+                # Temporaries, and what else lives in a folder that is a disk of its own, such as lost+found.
+                continue
+            if key.endswith("/"):
+                # The prefix may end within this folder's name, or the folder may lie below it.
+                if key.startswith(prefix) or prefix.startswith(key):
+                    yield from self._walk(key[:-1], prefix)
+            elif key.startswith(prefix):
+                yield key
+
+    def _fail(self, doing: str, error: OSError) -> NoReturn:
+        raise StorageError(f"The folder {self._root} could not {doing}: {error.strerror or error}") from error
+
+
+def _unlink(temporaries: list[Path]) -> None:
+    for path in temporaries:
+        with contextlib.suppress(OSError):
+            # One that was moved is not there any more.
+            path.unlink()
+
+
+def _is_no_object(error: OSError, path: Path) -> bool:
+    """Say whether an error means that nothing is stored at a key, be it that a folder is there or a file above it."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+        return True
+    # Some systems answer "not permitted" to the removal of a folder.
+    return isinstance(error, PermissionError) and path.is_dir()

@@ -1,0 +1,276 @@
+"""A store that is an S3 server, through the `minio` SDK.
+
+Tested against SeaweedFS; MinIO, Ceph and the clouds speak the same protocol. TLS trusts what the machine trusts, so a
+private authority's certificate belongs into the system's store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+from xml.etree.ElementTree import ParseError
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+from minio.helpers import MIN_PART_SIZE, check_bucket_name
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from shared.exceptions import SettingsError
+from shared.storage import CHUNK_BYTES, StorageError, Stored, check_key, check_labels, check_prefix, check_range
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 30
+# For a whole body; 64 MiB then ask for 5 Mbit/s.
+SEND_SECONDS = 120
+# A readiness probe gives up long before the transfer of a document does.
+PING_SECONDS = 3
+# Connections kept for reuse; more are opened when more threads ask, and closed afterwards.
+KEPT_CONNECTIONS = 32
+SHOWN_CHARACTERS = 300
+
+# Twice 3 seconds, so that a server nobody hears of is known to be dead after about 6.
+_RETRIES = urllib3.Retry(
+    connect=1, read=1, status=2, redirect=0, status_forcelist=(500, 502, 503, 504), backoff_factor=0.2
+)
+_NO_RETRIES = urllib3.Retry(total=0)
+_METADATA_PREFIX = "x-amz-meta-"
+_MISSING = {"NoSuchKey", "NoSuchBucket"}
+_ALREADY_MADE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_WRONG_KEYS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+# urllib3 begins its texts with the connection's or the pool's class and address.
+_CONNECTION = re.compile(r"^_?\w+\(host=[^)]*\): ")
+# The SDK hands on what urllib3, the sockets and the parser of answers raise.
+_FAILURES = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError, UnicodeDecodeError)
+
+
+class _PatientConnection(HTTPConnection):
+    """A connection whose time to connect does not also limit how long a body takes to send.
+
+    urllib3 leaves the connect timeout on the socket while it sends, and Python counts that timeout against a whole
+    ``sendall``: in 3 seconds, a slow line carries no document. TLS sends piece by piece and needs no such help.
+    """
+
+    def endheaders(self, *arguments: Any, **options: Any) -> None:
+        super().endheaders(*arguments, **options)
+        if self.sock is not None:
+            self.sock.settimeout(SEND_SECONDS)
+
+
+class _PatientPool(HTTPConnectionPool):
+    ConnectionCls = _PatientConnection
+
+
+class _Clients(NamedTuple):
+    """The SDK's clients of one process."""
+
+    process: int
+    usual: Minio
+    hasty: Minio
+
+
+class S3Storage:
+    """Objects in one bucket of an S3 server. Safe to use from threads, and after a fork.
+
+    No server is asked before the first use; the bucket is made when it turns out to be missing.
+
+    Args:
+        endpoint: The server, as ``host:port``.
+        access_key: Who the farm is.
+        secret_key: What proves it.
+        bucket: The bucket's name.
+        region: The bucket's region; servers that have none take any.
+        secure: Speak HTTPS.
+
+    Raises:
+        SettingsError: The endpoint or the bucket's name cannot be right.
+    """
+
+    def __init__(
+        self, *, endpoint: str, access_key: str, secret_key: str, bucket: str, region: str, secure: bool
+    ) -> None:
+        self._endpoint = endpoint
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._bucket = bucket
+        self._region = region
+        self._secure = secure
+        if not endpoint:
+            raise SettingsError("PRESSROOM_S3_ENDPOINT is empty: expected host:port")
+        try:
+            check_bucket_name(bucket, strict=True)
+        except ValueError as error:
+            raise SettingsError(
+                f"PRESSROOM_S3_BUCKET is {bucket!r}: expected 3 to 63 lower-case letters, digits, '-' and '.'"
+            ) from error
+        try:
+            self._made = self._make_clients()
+        except ValueError as error:
+            raise SettingsError(
+                f"PRESSROOM_S3_ENDPOINT is {endpoint!r}: expected host:port, without a scheme or a path"
+            ) from error
+
+    def put(self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str]) -> None:
+        """Write an object, as `shared.storage.Storage.put` says."""
+        check_key(key)
+        check_labels(media_type, metadata)
+        with self._asking(f"store {key}"):
+            try:
+                self._put(key, content, media_type, metadata)
+            except S3Error as error:
+                if error.code != "NoSuchBucket":
+                    raise
+                self._make_bucket(self._clients.usual)
+                self._put(key, content, media_type, metadata)
+
+    def stat(self, key: str) -> Stored:
+        """Describe an object, as `shared.storage.Storage.stat` says."""
+        check_key(key)
+        with self._asking(f"describe {key}", key):
+            found = self._clients.usual.stat_object(self._bucket, key)
+        headers = {name.lower(): value for name, value in (found.metadata or {}).items()}
+        return Stored(
+            size=found.size or 0,
+            media_type=found.content_type or "application/octet-stream",
+            metadata={
+                name.removeprefix(_METADATA_PREFIX): value
+                for name, value in headers.items()
+                if name.startswith(_METADATA_PREFIX)
+            },
+        )
+
+    def stream(self, key: str, *, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """Return an object's bytes in chunks, as `shared.storage.Storage.stream` says."""
+        check_key(key)
+        check_range(offset, length)
+        chunks = self._chunks(key, offset, length)
+        # Runs to the first, empty chunk: the answer has begun then, and a close() finds something to release.
+        next(chunks)
+        return chunks
+
+    def get(self, key: str) -> bytes:
+        """Read a whole object, as `shared.storage.Storage.get` says."""
+        return b"".join(self.stream(key))
+
+    def delete(self, key: str) -> None:
+        """Remove an object, as `shared.storage.Storage.delete` says."""
+        check_key(key)
+        with contextlib.suppress(FileNotFoundError), self._asking(f"delete {key}", key):
+            self._clients.usual.remove_object(self._bucket, key)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """List keys, as `shared.storage.Storage.keys` says."""
+        check_prefix(prefix)
+        return self._listed(prefix)
+
+    def ping(self) -> None:
+        """Ask for the bucket, and make it when it is missing, as `shared.storage.Storage.ping` says.
+
+        Nothing is written: in a bucket that keeps versions, every probe would stay for ever.
+        """
+        client = self._clients.hasty
+        with self._asking("show its bucket"):
+            if not client.bucket_exists(self._bucket):
+                self._make_bucket(client)
+
+    @property
+    def _clients(self) -> _Clients:
+        # Two processes on one connection would read each other's answers. No lock: one that a thread holds during a
+        # fork stays locked in the child for ever, and two threads that both make clients lose nothing.
+        if self._made.process != os.getpid():
+            self._made = self._make_clients()
+        return self._made
+
+    def _make_clients(self) -> _Clients:
+        return _Clients(
+            process=os.getpid(),
+            usual=self._client(urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), _RETRIES),
+            hasty=self._client(urllib3.Timeout(connect=PING_SECONDS, read=PING_SECONDS), _NO_RETRIES),
+        )
+
+    def _client(self, timeout: urllib3.Timeout, retries: urllib3.Retry) -> Minio:
+        pool = urllib3.PoolManager(timeout=timeout, retries=retries, maxsize=KEPT_CONNECTIONS)
+        pool.pool_classes_by_scheme = {"http": _PatientPool, "https": HTTPSConnectionPool}
+        return Minio(
+            self._endpoint,
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+            region=self._region,
+            secure=self._secure,
+            http_client=pool,
+        )
+
+    def _put(self, key: str, content: bytes, media_type: str, metadata: Mapping[str, str]) -> None:
+        self._clients.usual.put_object(
+            self._bucket,
+            key,
+            io.BytesIO(content),
+            len(content),
+            content_type=media_type,
+            metadata={f"{_METADATA_PREFIX}{name}": value for name, value in metadata.items()},
+            # One request whatever the size: parts that a crash leaves unfinished would be stored, unseen, for ever.
+            part_size=max(len(content), MIN_PART_SIZE),
+        )
+
+    def _make_bucket(self, client: Minio) -> None:
+        try:
+            client.make_bucket(self._bucket)
+        except S3Error as error:
+            # Another process was quicker.
+            if error.code not in _ALREADY_MADE:
+                raise
+
+    def _chunks(self, key: str, offset: int, length: int | None) -> Generator[bytes, None, None]:
+        if length == 0:
+            # A range has at least one byte.
+            self.stat(key)
+            yield b""
+            return
+        with self._asking(f"read {key}", key):
+            try:
+                answer = self._clients.usual.get_object(self._bucket, key, offset=offset, length=length or 0)
+            except S3Error as error:
+                if error.code != "InvalidRange":
+                    raise
+                answer = None
+        yield b""
+        if answer is None:
+            return
+        try:
+            with self._asking(f"read {key}"):
+                yield from answer.stream(CHUNK_BYTES, decode_content=False)
+        finally:
+            # Read to its end, the connection is back in the pool already; else it is of no more use.
+            answer.close()
+
+    def _listed(self, prefix: str) -> Iterator[str]:
+        with contextlib.suppress(FileNotFoundError), self._asking("list its objects", prefix):
+            for one in self._clients.usual.list_objects(self._bucket, prefix=prefix, recursive=True):
+                if one.object_name and not one.is_dir:
+                    yield one.object_name
+
+    @contextlib.contextmanager
+    def _asking(self, doing: str, key: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except S3Error as error:
+            if key is not None and error.code in _MISSING:
+                raise FileNotFoundError(errno.ENOENT, "There is no object", key) from None
+            hint = ": check PRESSROOM_S3_ACCESS_KEY and PRESSROOM_S3_SECRET_KEY" if error.code in _WRONG_KEYS else ""
+            raise StorageError(f"{self._named} refused to {doing} ({error.code}){hint}") from error
+        except _FAILURES as error:
+            # Of a request that was tried again and again, the last failure is what tells something.
+            cause = _CONNECTION.sub("", str(getattr(error, "reason", None) or error))
+            raise StorageError(f"{self._named} could not {doing}: {cause[:SHOWN_CHARACTERS]}") from error
+
+    @property
+    def _named(self) -> str:
+        return f"The S3 server {self._endpoint}, bucket {self._bucket},"
