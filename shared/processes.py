@@ -71,9 +71,7 @@ def beat() -> list[str]:
 def flower(*, address: str, port: int) -> list[str]:
     """Return the command line of Flower, the operators' view of Celery."""
     return [
-        *_module("celery"),
-        "--app", "workers.clock",
-        "flower",
+        *_module("workers.flower"),
         f"--address={address}",
         f"--port={port}",
         "--max_tasks=1000",

@@ -220,7 +220,7 @@ def _checked_timeout(timeout: float | None, settings: Settings) -> float:
     if not 0 < timeout <= settings.render_timeout_max:
         longest = round(settings.render_timeout_max * 1000)
         raise InvalidRequestError(
-            f"options.timeout is {round(timeout * 1000)} ms: expected 1 to {longest}", field="options.timeout"
+            f"options.timeout is {timeout * 1000:.12g} ms: expected 1 to {longest}", field="options.timeout"
         )
     return timeout
 

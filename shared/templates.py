@@ -66,7 +66,6 @@ def change(session: Session, template_id: str, fields: TemplateFields) -> Templa
     session.add(version)
     template.name = fields.name
     template.version_id = version.id
-    session.flush([version])
     template.modified_at = now()
     _flush(session, f"There is a template named {fields.name!r} already, or this one was saved at the same moment")
     session.refresh(template)

@@ -1,4 +1,4 @@
-"""Beat, and the Celery app that Flower shows: the schedule and the broker, and nothing of what rendering needs."""
+"""`python -m workers.clock`: beat, the clock of the periodic tasks. It loads nothing of what rendering needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def create_app(process: str) -> Celery:
-    """Make the app from the environment."""
+    """Make an app that publishes and watches, but serves no queue.
+
+    Args:
+        process: What the process is called in its log lines.
+    """
     settings = load_settings()
     configure_logging(settings, process=process)
     # Whoever connects here keeps Celery from setting up logging its own way.
@@ -26,14 +30,6 @@ def create_app(process: str) -> Celery:
 
 def _logging_is_configured(**_: object) -> None:
     pass
-
-
-def __getattr__(name: str) -> Celery:
-    # Flower's command line wants an attribute of the module; making it on demand keeps the import without effect.
-    if name == "app":
-        globals()["app"] = made = create_app("flower")
-        return made
-    raise AttributeError(name)
 
 
 if __name__ == "__main__":
