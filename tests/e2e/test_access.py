@@ -12,7 +12,7 @@ OPEN = ["/healthz", "/readyz", "/api/ping"]
 def guarded(tmp_path_factory, valkey):
     farm = Farm(
         tmp_path_factory.mktemp("guarded"),
-        # A database of its own on the shared broker: messages of this farm's renders must not reach the other's workers.
+        # A database of its own on the shared broker: this farm's messages must not reach the other's workers.
         PRESSROOM_BROKER_URL=valkey.url.replace("/0", "/1"),
         PRESSROOM_TOKENS="first,second",
     )

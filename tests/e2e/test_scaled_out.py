@@ -44,7 +44,7 @@ def machines(tmp_path, valkey, postgres, seaweedfs):
 
 @pytest.mark.timeout(180)
 def test_workers_on_two_machines_share_the_work(machines):
-    first, second = machines
+    first, _ = machines
 
     status_urls = [
         first.report(INVOICE, INVOICE_DATA | {"number": f"N-{number}"}, reports={"async": True}).headers["Location"]

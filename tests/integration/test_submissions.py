@@ -122,7 +122,7 @@ def test_an_unknown_template_is_not_accepted(accept, database, key):
 def test_a_recipe_that_works_on_no_living_worker_is_refused_with_the_reason_and_the_others(accept):
     states = {"weasyprint-pdf": "Pango is missing", "plutoprint-pdf": "ok", "html": "ok"}
 
-    with pytest.raises(InvalidRequestError, match="Pango is missing.*plutoprint-pdf, html"):
+    with pytest.raises(InvalidRequestError, match=r"Pango is missing.*plutoprint-pdf, html"):
         accept(template=TemplateChoice(content="x", recipe="weasyprint-pdf"), states=states)
 
 
