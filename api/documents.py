@@ -37,6 +37,9 @@ def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> R
     answer.headers["Accept-Ranges"] = "bytes"
     # Documents are what senders make of them; a browser must not take one for something else.
     answer.headers["X-Content-Type-Options"] = "nosniff"
+    if (render.media_type or "").startswith("text/html"):
+        # A page that a document's sender wrote must not act as a page of the farm, with the reader's credentials.
+        answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-popups allow-downloads"
     answer.set_etag(render.sha256 or "")
     if request.if_none_match.contains(render.sha256 or ""):
         answer.status_code = 304

@@ -7,13 +7,11 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
-from kombu.exceptions import OperationalError
 
 from shared import liveness, queues, renders
 from shared.database import Database
 from shared.signals import EndedRenders, connect
 from shared.storage import create_storage
-from shared.tracing import logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 RECIPES_KNOWN_SECONDS = 2.0
-
-log = logger(__name__)
 
 
 class Gateway:
@@ -41,11 +37,8 @@ class Gateway:
         self._recipes_lock = threading.Lock()
 
     def publish(self, render: Render) -> None:
-        """Announce a committed render. A broker that is down is no reason to refuse it: the reconciler announces it."""
-        try:
-            queues.publish(self.celery, renders.wake_of(render), grace=self.settings.render_timeout_grace)
-        except OperationalError as error:
-            log.warning("message not published", render_id=render.id, error=str(error))
+        """Announce a committed render."""
+        queues.publish(self.celery, renders.wake_of(render), grace=self.settings.render_timeout_grace)
 
     def recipe_states(self) -> Mapping[str, str]:
         """Return what the living workers say of their recipes, as of the last two seconds; empty if nobody lives."""

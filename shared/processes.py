@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 # Celery's and gunicorn's own time to let running work end; supervisors wait a little longer.
-GRACEFUL_SECONDS = 6
+GRACEFUL_SECONDS = 4
 # A client may keep a connection open between requests for this long.
 KEEPALIVE_SECONDS = 15
 

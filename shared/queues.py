@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from kombu import Queue
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from shared.tracing import logger
 
 if TYPE_CHECKING:
     from shared.renders import Wake
@@ -25,9 +29,13 @@ RECONCILE_TASK = "pressroom.reconcile"
 SWEEP_TASK = "pressroom.sweep"
 
 CONNECT_SECONDS = 3
+# A broker that takes connections and then says nothing is as good as none.
+ANSWER_SECONDS = 10
 # Longer than any render may take: nothing rests on redelivery, and a double delivery is only noise.
 VISIBILITY_SECONDS = 6 * 3600
 LOST_CHILD_SECONDS = 1
+
+log = logger(__name__)
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -61,6 +69,7 @@ def create_celery(settings: Settings) -> Celery:
         broker_transport_options={
             "visibility_timeout": VISIBILITY_SECONDS,
             "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_timeout": ANSWER_SECONDS,
             "socket_keepalive": True,
         },
         beat_schedule={
@@ -79,25 +88,32 @@ def create_celery(settings: Settings) -> Celery:
     return app
 
 
-def publish(app: Celery, wake: Wake, *, grace: float) -> None:
+def publish(app: Celery, wake: Wake, *, grace: float) -> bool:
     """Announce a queued render.
+
+    A broker that cannot take the message is no reason to fail: the row is there, and the reconciler announces it.
 
     Args:
         app: The Celery app.
         wake: Which render, in which queue.
         grace: Seconds from the end of the time limit until the child is killed.
 
-    Raises:
-        kombu.exceptions.OperationalError: The broker is down. The render is not lost: the reconciler announces it.
+    Returns:
+        Whether the broker took the message.
     """
-    app.send_task(
-        RENDER_TASK,
-        args=(wake.render_id,),
-        queue=wake.queue,
-        headers={"trace_id": wake.trace_id},
-        soft_time_limit=wake.timeout,
-        time_limit=wake.timeout + grace,
-    )
+    try:
+        app.send_task(
+            RENDER_TASK,
+            args=(wake.render_id,),
+            queue=wake.queue,
+            headers={"trace_id": wake.trace_id},
+            soft_time_limit=wake.timeout,
+            time_limit=wake.timeout + grace,
+        )
+    except (KombuError, RedisError, OSError) as error:
+        log.warning("message not published", render_id=wake.render_id, queue=wake.queue, error=str(error))
+        return False
+    return True
 
 
 def waiting_messages(client: Any, queue: str) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CHANNEL = "pressroom:ended"
 CONNECT_SECONDS = 3
 RECONNECT_SECONDS = 1
+SUBSCRIBE_SECONDS = 0.5
 SUBSCRIPTION_POLL_SECONDS = 5
 
 log = logger(__name__)
@@ -51,6 +52,7 @@ class EndedRenders:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._waiting: dict[str, threading.Event] = {}
+        self._subscribed = threading.Event()
         self._lock = threading.Lock()
         self._listener_pid: int | None = None
 
@@ -61,6 +63,8 @@ class EndedRenders:
         with self._lock:
             self._waiting[render_id] = ended
             self._ensure_listener()
+        # Only the first request of a process waits here, or one while the broker is away.
+        self._subscribed.wait(SUBSCRIBE_SECONDS)
         try:
             yield ended
         finally:
@@ -79,11 +83,13 @@ class EndedRenders:
             try:
                 with self._client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
                     subscription.subscribe(CHANNEL)
+                    self._subscribed.set()
                     while True:
                         message = subscription.get_message(timeout=SUBSCRIPTION_POLL_SECONDS)
                         if message is not None:
                             self._wake(message["data"].decode("ascii", "replace"))
             except RedisError as error:
+                self._subscribed.clear()
                 log.warning("finish signals are not heard", error=str(error))
                 idle.wait(RECONNECT_SECONDS)
 

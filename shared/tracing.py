@@ -57,6 +57,7 @@ def configure_logging(settings: Settings, *, process: str) -> None:
         ]
     else:
         last = [structlog.dev.ConsoleRenderer()]
+    logging.captureWarnings(capture=True)
     logging.config.dictConfig(
         {
             "version": 1,
@@ -72,7 +73,9 @@ def configure_logging(settings: Settings, *, process: str) -> None:
                 "output": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "structured"}
             },
             "root": {"handlers": ["output"], "level": settings.log_level},
-            "loggers": {name: {"level": "WARNING"} for name in QUIET},
+            "loggers": {name: {"level": "WARNING"} for name in QUIET}
+            # It brings a handler of its own, with a form of its own.
+            | {"gunicorn.error": {"handlers": [], "propagate": True}},
         }
     )
     structlog.configure(

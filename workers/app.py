@@ -11,7 +11,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
-from kombu.exceptions import OperationalError
 
 from shared import queues
 from shared.database import Database
@@ -107,11 +106,8 @@ class WorkerProcess:
             self.heartbeat.stop()
 
     def publish(self, wake: Wake) -> None:
-        """Announce a render; one that cannot be announced now is found by the reconciler."""
-        try:
-            queues.publish(self.app, wake, grace=self.settings.render_timeout_grace)
-        except OperationalError as error:
-            log.warning("message not published", render_id=wake.render_id, error=str(error))
+        """Announce a render."""
+        queues.publish(self.app, wake, grace=self.settings.render_timeout_grace)
 
     def announce(self, render_id: str) -> None:
         """Say that a render ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from shared import renders
 from shared.exceptions import DataError, EngineError, RenderError, TemplateError
+from shared.memory import release_unused
 from shared.models import TemplateVersion
 from shared.renders import Cause
 from shared.storage import StorageError
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from shared.storage import Storage
     from workers.recipes import Document, Recipe
     from workers.registry import Registry
+
+# From here on, what tidying up takes is little beside what the render took.
+LARGE_MILLISECONDS = 1000
 
 log = logger(__name__)
 
@@ -103,6 +108,10 @@ class Renderer:
                 self._discard(attempt)
             self._announce(render_id)
             self._write_line(attempt, outcome if won else "superseded")
+            if attempt.stopwatch.spent.get("engine", 0) > LARGE_MILLISECONDS:
+                # A long layout leaves some 60 MB behind that the next document may never need.
+                gc.collect()
+                release_unused()
         finally:
             clear_trace()
 

@@ -40,6 +40,14 @@ def test_values_are_escaped_where_the_document_is_markup(farm, recipe, media_typ
     assert (answer.headers["Content-Type"], answer.content) == (media_type, expected)
 
 
+def test_an_html_document_opens_as_a_stranger_to_the_gateway(farm):
+    answer = farm.report({"content": "<script>1</script>", "recipe": "html"})
+
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox ")
+    assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_the_engine_none_leaves_the_content_as_it_is(farm):
     assert farm.report({"content": "<p>{{ name }}", "recipe": "html", "engine": "none"}).content == b"<p>{{ name }}"
 
