@@ -64,8 +64,8 @@ install_packages() {
 
 # Print the Debian packages of what is missing. A library counts when it can be loaded, wherever it came from.
 missing_packages() {
-    "$venv/bin/python" - <<'END'
-import ctypes, os, shutil
+    "$venv/bin/python" - "$1" <<'END'
+import ctypes, os, shutil, sys
 
 packages = {
     "libpango-1.0.so.0": "libpango-1.0-0",
@@ -77,23 +77,29 @@ for library, package in packages.items():
         ctypes.CDLL(library)
     except OSError:
         print(package)
-if not shutil.which("pdftoppm"):
-    print("poppler-utils")
+programs = {"pdftoppm": "poppler-utils"}
+if sys.argv[1] == "test":
+    # The README's session is pasted into a shell, and bar codes are read from rendered pages.
+    programs |= {"curl": "curl", "zbarimg": "zbar-tools"}
+for program, package in programs.items():
+    if not shutil.which(program):
+        print(package)
 folders = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 fonts = (name for folder in folders for _, _, names in os.walk(os.path.expanduser(folder)) for name in names)
-if not any(name.lower().endswith((".ttf", ".otf", ".ttc", ".pfb")) for name in fonts):
-    print("fonts-dejavu-core")
+# As wide as Arial, Times and Courier, which most documents are made for.
+if not any(name.startswith("LiberationSans-") for name in fonts):
+    print("fonts-liberation")
 END
 }
 
 set_up_system() {
     local -a missing
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "$1")
     [ ${#missing[@]} = 0 ] && return
     if may_install; then
         say "Installing system packages: ${missing[*]} …"
         install_packages "${missing[@]}" || true
-        mapfile -t missing < <(missing_packages)
+        mapfile -t missing < <(missing_packages "$1")
         [ ${#missing[@]} = 0 ] && return
     fi
     missing_note="System packages are missing, so that not everything works: apt-get install --no-install-recommends ${missing[*]}"
@@ -163,6 +169,6 @@ set_up() {
     find_python
     take_turn
     set_up_python "$1"
-    set_up_system
+    set_up_system "$1"
     exec 9<&-
 }
