@@ -109,6 +109,21 @@ def test_a_render_that_kills_its_child_is_given_up_after_three_attempts_and_the_
     assert farm.report({"content": "next", "recipe": "text"}).content == b"next"
 
 
+@pytest.mark.timeout(120)
+def test_a_render_that_hears_no_time_limit_is_killed_with_its_child_and_not_tried_again(farm):
+    # Inside the engine's C++ no Python signal is heard; only the parent's hard limit ends it.
+    deaf = {"content": "{% for a in range(60000) %}<div>{% endfor %}", "recipe": "plutoprint-pdf"}
+
+    answer = farm.report(deaf, timeout=1000)
+
+    assert (answer.status_code, answer.json()["cause"]) == (500, "timeout")
+    assert "1 s" in answer.json()["message"]
+    trace = farm.command("trace", answer.headers["X-Trace-Id"]).stdout
+    assert "attempt=1" in trace
+    assert "attempt=2" not in trace
+    assert farm.report({"content": "next", "recipe": "text"}).content == b"next"
+
+
 @pytest.mark.timeout(180)
 def test_work_that_was_accepted_while_the_broker_was_down_is_done_when_it_is_back(farm, broker):
     broker.kill()
