@@ -85,10 +85,12 @@ for program, package in programs.items():
     if not shutil.which(program):
         print(package)
 folders = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
-fonts = (name for folder in folders for _, _, names in os.walk(os.path.expanduser(folder)) for name in names)
-# As wide as Arial, Times and Courier, which most documents are made for.
-if not any(name.startswith("LiberationSans-") for name in fonts):
-    print("fonts-liberation")
+names = [name for folder in folders for _, _, files in os.walk(os.path.expanduser(folder)) for name in files]
+# Liberation is as wide as Arial, Times and Courier, which most documents are made for. Without DejaVu, fontconfig has
+# nothing it knows for "serif" and "sans-serif", and takes a typewriter's letters.
+for font, package in {"LiberationSans-": "fonts-liberation", "DejaVuSerif": "fonts-dejavu-core"}.items():
+    if not any(name.startswith(font) for name in names):
+        print(package)
 END
 }
 
