@@ -60,10 +60,8 @@ def measure(options: argparse.Namespace) -> int:
             print(f"{name:<24}{memory:>10.1f}")
         print(f"{'total':<24}{total:>10.1f}\n{'budget':<24}{BUDGET_MIB:>10.1f}")
         if find_spec("rich"):
-            print(
-                "\nThe tests' tools are installed here. structlog loads one of them, rich, where it finds it: some 3 MiB"
-            )
-            print("in each Python process that a farm without them does not take.")
+            print("\nThe tests' tools are installed here. structlog loads one of them, rich, where it finds it:")
+            print("some 3 MiB in each Python process that a farm without them does not take.")
     return int(total > BUDGET_MIB)
 
 
