@@ -8,11 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import InvalidBodyError
 
 SHOWN_CHARACTERS = 80
+MOST_PROBLEMS = 20
 NAME_LENGTH = 200
 EXPECTED = {
     "bool_type": "true or false",
@@ -43,11 +45,10 @@ def _an_object(value: object) -> object:
     """Read data that came as JSON text; what is not an object is refused."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            # The parser of the body itself, so that the same text means the same in both places.
+            value = from_json(value)
         except ValueError as error:
             raise ValueError(f"an object, or a text that is the JSON of one ({error})") from error
-        except RecursionError as error:
-            raise ValueError("an object that is not nested hundreds of levels deep") from error
         if not isinstance(value, dict):
             raise ValueError("a text that is the JSON of an object")  # noqa: TRY004  # Pydantic takes ValueErrors.
     elif value is not None and not isinstance(value, dict):
@@ -142,12 +143,16 @@ def read_body(shape: type[Body]) -> Body:
     try:
         return shape.model_validate_json(content)
     except ValidationError as error:
-        raise InvalidBodyError([_explained(shape, one) for one in error.errors(include_url=False)]) from error
+        problems = error.errors(include_url=False)
+        explained = [_explained(shape, one) for one in problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            explained.append(("", f"and {len(problems) - MOST_PROBLEMS} more"))
+        raise InvalidBodyError(explained) from error
 
 
 def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
     """Return a field's path and what is wrong with it."""
-    path = ".".join(str(part) for part in error["loc"])
+    path = _shortened(".".join(str(part) for part in error["loc"]))
     kind = error["type"]
     if kind == "json_invalid":
         why = str(error["ctx"]["error"])
@@ -155,7 +160,7 @@ def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
             why += " (an escape is cut short, or is half of a surrogate pair without the other)"
         return "", f"The body is not JSON: {why}"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), _known_fields(shape, error["loc"][:-1]), n=1)
+        near = difflib.get_close_matches(path.rpartition(".")[2], _known_fields(shape, error["loc"][:-1]), n=1)
         return path, f"{path} is not a known field" + (f": did you mean {near[0]}?" if near else "")
     if kind == "missing":
         return path, f"{path} is missing"
@@ -182,6 +187,10 @@ def _shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = repr(value)
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, g, jsonify, request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -53,7 +53,8 @@ class RenderFailedError(PressroomError):
 def answer_error(status: int, message: str, **details: Any) -> Response:
     """Shape an error as the address family does that was asked: OData's, jsreport's, or plain text for a browser."""
     details = {name: value for name, value in details.items() if value is not None}
-    if request.accept_mimetypes.best_match(["application/json", "text/plain", "text/html"]) != "application/json":
+    offered = ["application/json", "text/plain", "text/html"]
+    if request.accept_mimetypes.best_match(offered, default="application/json") != "application/json":
         answer = Response(f"{message}\n", mimetype="text/plain")
     elif request.path.startswith("/odata"):
         answer = jsonify({"error": {"code": str(status), "message": message, **details}, "traceId": g.get("trace_id")})
@@ -71,7 +72,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotReadyError, lambda error: _later(error.message, error.retry_after))
     app.register_error_handler(RenderFailedError, _render_failed)
     app.register_error_handler(StorageError, _storage_failed)
-    app.register_error_handler(DBAPIError, _database_failed)
+    app.register_error_handler(OperationalError, _database_failed)
+    app.register_error_handler(InterfaceError, _database_failed)
     app.register_error_handler(PoolTimeoutError, _database_failed)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)

@@ -32,6 +32,8 @@ class Gateway:
         self.redis = connect(settings.broker)
         self.celery = queues.create_celery(settings)
         self.ended = EndedRenders(self.redis)
+        # Of four threads, three may wait for renders; the fourth answers those who poll, submit and check.
+        self.places = threading.BoundedSemaphore(max(1, settings.gateway_threads * 3 // 4))
         self._recipes: Mapping[str, str] = {}
         self._recipes_read_at = float("-inf")
         self._recipes_lock = threading.Lock()

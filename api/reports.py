@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, g, jsonify, request
 
@@ -12,11 +12,12 @@ from api.bodies import RenderBody, read_body
 from api.documents import serve
 from api.errors import RenderFailedError, answer_error
 from shared import renders, reports
-from shared.exceptions import NotFoundError
+from shared.exceptions import InvalidRequestError, NotFoundError, NotReadyError
 from shared.renders import Cause, State
 from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, accept
 
 if TYPE_CHECKING:
+    from api.gateway import Gateway
     from shared.models import Render, Report
 
 POLL_SECONDS = 1
@@ -33,6 +34,11 @@ def render(_name: str = "") -> Response:
     run_async = wish.run_async or _says_yes("jsreport-options-reports-async") or _prefers_async()
     public = wish.public or _says_yes("jsreport-options-reports-public")
     keep = wish.save or run_async
+    if not keep and (wish.blob_name is not None or public):
+        field = "options.reports.blobName" if wish.blob_name is not None else "options.reports.public"
+        raise InvalidRequestError(
+            f"{field} is for a stored report: it needs options.reports.save or async", field=field
+        )
     farm = gateway.current()
     order = Order(
         trace_id=g.trace_id,
@@ -49,14 +55,22 @@ def render(_name: str = "") -> Response:
         timeout=None if body.options.timeout is None else body.options.timeout / 1000,
         report=ReportWish(blob_name=wish.blob_name, public=public) if keep else None,
     )
-    accepted = accept(farm.database, farm.storage, farm.settings, order, recipe_states=farm.recipe_states())
-    g.render_id = accepted.render.id
-    if run_async and accepted.report is not None:
+    if run_async:
+        accepted = _accept(farm, order)
         farm.publish(accepted.render)
-        return _accepted(accepted.report, accepted.render)
-    with farm.ended.watch(accepted.render.id) as ended:
-        farm.publish(accepted.render)
-        done = waiting.until_ended(farm, accepted.render.id, ended)
+        return _begun(accepted)
+    with waiting.place(farm):
+        accepted = _accept(farm, order)
+        with farm.ended.watch(accepted.render.id) as ended:
+            farm.publish(accepted.render)
+            try:
+                done = waiting.until_ended(farm, accepted.render.id, ended)
+            except NotReadyError:
+                _forget(farm, accepted)
+                raise
+    if done.state != State.SUCCEEDED:
+        _forget(farm, accepted)
+        raise _failure(done)
     return _rendered(accepted, done, download=body.options.download)
 
 
@@ -122,12 +136,29 @@ def _link(report: Report, what: str) -> str:
     return links.absolute(f"reports.public_{what}" if report.public else f"reports.{what}", report_id=report.id)
 
 
-def _accepted(report: Report, accepted: Render) -> Response:
+def _accept(farm: Gateway, order: Order) -> Accepted:
+    accepted = accept(farm.database, farm.storage, farm.settings, order, recipe_states=farm.recipe_states())
+    g.render_id = accepted.render.id
+    return accepted
+
+
+def _forget(farm: Gateway, accepted: Accepted) -> None:
+    """Take back the report of a caller who is told that there is none: its blobName is free for the next try."""
+    if accepted.report is not None:
+        with farm.database.writing() as session:
+            reports.remove(session, accepted.report.id)
+
+
+def _begun(accepted: Accepted) -> Response:
+    report = cast("Report", accepted.report)
     g.report_id = report.id
     status_url = _link(report, "status")
     if _prefers_async():
         answer = jsonify(
-            reportId=report.id, state=reports.PRESENTED[State(accepted.state)], statusUrl=status_url, traceId=g.trace_id
+            reportId=report.id,
+            state=reports.PRESENTED[State(accepted.render.state)],
+            statusUrl=status_url,
+            traceId=g.trace_id,
         )
         answer.status_code = 202
         answer.headers["Preference-Applied"] = "respond-async"
@@ -140,8 +171,6 @@ def _accepted(report: Report, accepted: Render) -> Response:
 
 
 def _rendered(accepted: Accepted, done: Render, *, download: bool) -> Response:
-    if done.state != State.SUCCEEDED:
-        raise _failure(done)
     answer = serve(gateway.current().storage, done, name=accepted.name, attachment=download)
     report = accepted.report
     if report is not None:

@@ -15,6 +15,8 @@ from shared.submissions import check_engine, check_recipe
 from shared.templates import TemplateFields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.models import Template
 
 blueprint = Blueprint("templates", __name__, url_prefix="/odata")
@@ -32,7 +34,7 @@ def create() -> Response:
         recipe=body.recipe or settings.default_recipe,
         sample_data=_as_text(body.sample_data),
     )
-    _check(fields)
+    _check(fields, gateway.current().recipe_states())
     with gateway.current().database.writing() as session:
         template = templates.create(session, fields, shortid=body.shortid)
     answer = _entity(template)
@@ -65,6 +67,8 @@ def read(template_id: str) -> Response:
 def change(template_id: str) -> Response:
     """Store a template's next version."""
     body = read_body(ChangedTemplateBody)
+    # Before the transaction: a request that holds one connection must not wait for a second.
+    recipe_states = gateway.current().recipe_states()
     with gateway.current().database.writing() as session:
         before = templates.find(session, template_id=template_id).version
         named = body.model_fields_set
@@ -75,7 +79,7 @@ def change(template_id: str) -> Response:
             recipe=body.recipe or before.recipe,
             sample_data=_as_text(body.sample_data) if "sample_data" in named else before.sample_data,
         )
-        _check(fields)
+        _check(fields, recipe_states)
         templates.change(session, template_id, fields)
     return Response(status=204, headers={"OData-Version": "4.0"})
 
@@ -89,9 +93,9 @@ def remove(template_id: str) -> Response:
     return Response(status=204, headers={"OData-Version": "4.0"})
 
 
-def _check(fields: TemplateFields) -> None:
+def _check(fields: TemplateFields, recipe_states: Mapping[str, str]) -> None:
     check_engine(fields.engine)
-    check_recipe(fields.recipe, gateway.current().recipe_states())
+    check_recipe(fields.recipe, recipe_states)
 
 
 def _refuse_options() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from shared.models import Render
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from api.gateway import Gateway
 
@@ -18,6 +20,24 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 MOST_SECONDS_OVER = renders.OVERDUE_SECONDS + 60
 RETRY_SECONDS = 5
+
+
+@contextlib.contextmanager
+def place(gateway: Gateway) -> Iterator[None]:
+    """Take one of the places for waiting; some threads are always left for those who do not wait.
+
+    Raises:
+        NotReadyError: All places are taken.
+    """
+    if not gateway.places.acquire(blocking=False):
+        raise NotReadyError(
+            "Too many requests are waiting for their renders: try again shortly, or use options.reports.async",
+            retry_after=RETRY_SECONDS,
+        )
+    try:
+        yield
+    finally:
+        gateway.places.release()
 
 
 def until_ended(gateway: Gateway, render_id: str, ended: threading.Event) -> Render:
@@ -37,7 +57,7 @@ def until_ended(gateway: Gateway, render_id: str, ended: threading.Event) -> Ren
         ended.wait(LOOK_SECONDS)
         ended.clear()
         with gateway.database.reading() as session:
-            render = session.get(Render, render_id)
+            render = session.get(Render, render_id, options=renders.LIGHT)
         if render is None:
             raise NotFoundError("The render was removed while it was waited for")
         if render.state in renders.ENDED:

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 SQLITE_BUSY_SECONDS = 15
-CONNECT_SECONDS = 5
+# A server that is gone without a word must not hold a thread for hours. See libpq's connection parameters.
+POSTGRESQL_BOUNDS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+POSTGRESQL_PATIENCE: dict[str, Any] = {"options": "-c statement_timeout=30000 -c lock_timeout=15000"}
 
 
 class UtcDateTime(TypeDecorator[dt.datetime]):
@@ -66,14 +74,15 @@ def _now_postgresql(element: now, compiler: SQLCompiler, **options: Any) -> str:
 class Database:
     """One process' connections. It connects when first used: it may be made before a fork, but not used before one."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, patient: bool = False) -> None:
         """Prepare the connections.
 
         Args:
             url: An SQLAlchemy URL of SQLite or PostgreSQL.
             pool_size: Connections kept open, twice as many for a moment; 0: each transaction opens and closes its own.
+            patient: Whether statements may take as long as they like, as those of a migration.
         """
-        self.engine = _create_engine(url, pool_size=pool_size)
+        self.engine = _create_engine(url, pool_size=pool_size, patient=patient)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -104,17 +113,19 @@ class Database:
         self.engine.dispose(close=False)
 
 
-def _create_engine(url: str, *, pool_size: int) -> Engine:
+def _create_engine(url: str, *, pool_size: int, patient: bool) -> Engine:
     parsed = make_url(url)
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size} if pool_size else {"poolclass": NullPool}
+    # Errors are logged, and a statement's parameters are people's documents.
+    options: dict[str, Any] = {"hide_parameters": True}
+    options |= {"pool_size": pool_size, "max_overflow": pool_size} if pool_size else {"poolclass": NullPool}
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_SECONDS},
-            **pool,
+            connect_args=POSTGRESQL_BOUNDS | ({} if patient else POSTGRESQL_PATIENCE),
+            **options,
         )
-    engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}, **pool)
+    engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -81,10 +81,10 @@ def forget_the_dead(session: Session) -> None:
 
 
 def recipes(workers: Sequence[Worker]) -> dict[str, str]:
-    """Merge what workers say of their recipes: one that works anywhere works."""
+    """Merge what workers say of their recipes: one works when it works everywhere, as any of them may take the work."""
     merged: dict[str, str] = {}
     for worker in workers:
         for name, state in worker.recipes.items():
-            if merged.get(name) != WORKING:
+            if merged.get(name, WORKING) == WORKING:
                 merged[name] = str(state)
     return dict(sorted(merged.items()))

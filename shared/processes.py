@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-# Celery's and gunicorn's own time to let running work end; supervisors wait a little longer.
+# gunicorn's time to let running requests end; a supervisor waits a little longer, for Celery too, and then kills.
 GRACEFUL_SECONDS = 4
 # A client may keep a connection open between requests for this long.
 KEEPALIVE_SECONDS = 15

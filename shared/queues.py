@@ -71,13 +71,16 @@ def create_celery(settings: Settings) -> Celery:
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
             "socket_keepalive": True,
+            # Whoever publishes is told at once that the broker is away; the worker's own loop keeps trying.
+            "max_retries": 0,
+            "interval_start": 0,
         },
         beat_schedule={
             name: {
                 "task": task,
                 "schedule": interval,
-                # One that was not taken by the time of the next is of no use any more.
-                "options": {"queue": MAINTENANCE_QUEUE, "expires": max(interval, 1.0)},
+                # No `expires`: it would be judged by another machine's clock.
+                "options": {"queue": MAINTENANCE_QUEUE},
             }
             for name, task, interval in (
                 ("reconcile", RECONCILE_TASK, settings.reconcile_interval),

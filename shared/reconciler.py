@@ -5,13 +5,14 @@ Every step is idempotent and each change of state conditional, so two reconciler
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import liveness, renders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from shared.database import Database
     from shared.renders import Wake
@@ -30,12 +31,16 @@ class Reconciled:
     republished: int
 
 
+NOTHING = Reconciled(0, 0, 0)
+
+
 def reconcile(
     database: Database,
     settings: Settings,
     *,
     waiting: Callable[[str], int],
-    publish: Callable[[Wake], None],
+    publish: Callable[[Wake], bool],
+    judge_workers: bool = True,
 ) -> Reconciled:
     """Queue lost renders again, and announce queued ones that no message announces.
 
@@ -43,20 +48,20 @@ def reconcile(
         database: Where the renders are.
         settings: The limits.
         waiting: Counts the messages that wait in a queue.
-        publish: Announces a render.
+        publish: Announces a render, and says whether the broker took it.
+        judge_workers: Whether silent workers count as dead. Not after an outage of the database: then all were silent.
     """
     requeued: list[Wake] = []
     poisoned = 0
     with database.writing() as session:
-        for render in renders.lost(session, dead_after=settings.worker_dead_after):
+        for render in renders.lost(session, dead_after=settings.worker_dead_after) if judge_workers else ():
             reason = f"worker {render.worker_id} fell silent or was overdue in attempt {render.attempt}"
             state = renders.lose(session, render, reason=reason, max_losses=settings.max_losses)
             if state is renders.State.QUEUED:
                 requeued.append(renders.wake_of(render))
             poisoned += state is renders.State.FAILED
         liveness.forget_the_dead(session)
-    for wake in requeued:
-        publish(wake)
+    _publish(requeued, publish)
     return Reconciled(len(requeued), poisoned, _republish(database, settings, waiting=waiting, publish=publish))
 
 
@@ -65,18 +70,21 @@ def _republish(
     settings: Settings,
     *,
     waiting: Callable[[str], int],
-    publish: Callable[[Wake], None],
+    publish: Callable[[Wake], bool],
 ) -> int:
     # Which message was lost cannot be told, but how many are missing can: more renders wait than messages do. The
     # oldest are announced again; a second message for one that has its own is dropped by the claim. As messages and
     # renders are then equal in number, nothing is published twice for long.
     wakes: list[Wake] = []
     with database.reading() as session:
-        for queue, count in renders.queued_counts(session, older_than=settings.republish_after).items():
+        for queue, count in renders.queued_counts(session).items():
             missing = min(count - waiting(queue), BATCH)
             if missing > 0:
                 oldest = renders.oldest_queued(session, queue, older_than=settings.republish_after, limit=missing)
                 wakes.extend(renders.wake_of(render) for render in oldest)
-    for wake in wakes:
-        publish(wake)
-    return len(wakes)
+    return _publish(wakes, publish)
+
+
+def _publish(wakes: Iterable[Wake], publish: Callable[[Wake], bool]) -> int:
+    """Publish until the broker refuses, and return how many it took; the rest is found by the next look."""
+    return sum(1 for _ in itertools.takewhile(publish, wakes))

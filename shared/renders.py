@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy.orm import defer
 
 from shared.database import now
-from shared.identifiers import new_id
 from shared.models import Render, Report, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -57,6 +57,8 @@ class Cause(enum.StrEnum):
     POISONED = "poisoned"
 
 
+# For whoever asks how a render is doing: not its template and data, which may be large.
+LIGHT = (defer(Render.content, raiseload=True), defer(Render.data, raiseload=True))
 ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 # Causes that the sender of the template or the data can mend.
 CALLERS_CAUSES = (Cause.TEMPLATE, Cause.DATA)
@@ -211,13 +213,15 @@ def fail(
     )
 
 
-def _end(session: Session, render_id: str, attempt: int, **values: Any) -> bool:
-    return _won(
+def _end(session: Session, render_id: str, attempt: int, *, state: State, **values: Any) -> bool:
+    won = _won(
         session,
         update(Render)
         .where(Render.id == render_id, Render.state == State.RUNNING, Render.attempt == attempt)
-        .values(finished_at=now(), **values),
+        .values(state=state, finished_at=now(), **values),
     )
+    # Whoever did not hear whether the commit came through asks again, and is told what became of it.
+    return won or session.scalar(select(Render.attempt).where(Render.id == render_id, Render.state == state)) == attempt
 
 
 def cancel(session: Session, render_id: str, *, only_queued: bool = False) -> bool:
@@ -234,9 +238,9 @@ def cancel(session: Session, render_id: str, *, only_queued: bool = False) -> bo
 def held_by_child(session: Session, *, worker_id: str, child_pid: int) -> Sequence[Render]:
     """Return what one child of a worker has claimed and not ended."""
     return session.scalars(
-        select(Render).where(
-            Render.state == State.RUNNING, Render.worker_id == worker_id, Render.child_pid == child_pid
-        )
+        select(Render)
+        .where(Render.state == State.RUNNING, Render.worker_id == worker_id, Render.child_pid == child_pid)
+        .options(*LIGHT)
     ).all()
 
 
@@ -244,10 +248,12 @@ def lost(session: Session, *, dead_after: float) -> Sequence[Render]:
     """Return the running renders whose worker has been silent too long or is gone, and the overdue ones."""
     alive = select(Worker.id).where(Worker.seen_at >= now(-dead_after))
     return session.scalars(
-        select(Render).where(
+        select(Render)
+        .where(
             Render.state == State.RUNNING,
             Render.worker_id.not_in(alive) | (Render.deadline_at < now()),
         )
+        .options(*LIGHT)
     ).all()
 
 
@@ -277,7 +283,14 @@ def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> S
         error = f"Given up after {len(losses)} attempts that ended with the worker's or its child's death: {reason}"
         values = {"state": State.FAILED, "cause": Cause.POISONED, "error": error, "finished_at": now()}
     else:
-        values = {"state": State.QUEUED, "queued_at": now(), "worker_id": None, "child_pid": None, "deadline_at": None}
+        values = {
+            "state": State.QUEUED,
+            "queued_at": now(),
+            "worker_id": None,
+            "child_pid": None,
+            "deadline_at": None,
+            "started_at": None,
+        }
     won = _won(
         session,
         update(Render)
@@ -287,13 +300,9 @@ def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> S
     return cast("State", values["state"]) if won else None
 
 
-def queued_counts(session: Session, *, older_than: float) -> dict[str, int]:
-    """Count the renders of each queue that have waited longer than ``older_than`` seconds."""
-    statement = (
-        select(Render.queue, func.count())
-        .where(Render.state == State.QUEUED, Render.queued_at < now(-older_than))
-        .group_by(Render.queue)
-    )
+def queued_counts(session: Session) -> dict[str, int]:
+    """Count the renders that wait in each queue."""
+    statement = select(Render.queue, func.count()).where(Render.state == State.QUEUED).group_by(Render.queue)
     return dict(session.execute(statement).all())
 
 
@@ -304,18 +313,35 @@ def oldest_queued(session: Session, queue: str, *, older_than: float, limit: int
         .where(Render.state == State.QUEUED, Render.queue == queue, Render.queued_at < now(-older_than))
         .order_by(Render.queued_at)
         .limit(limit)
+        .options(*LIGHT)
     ).all()
 
 
-def unkept(session: Session, *, older_than: float, limit: int) -> Sequence[Render]:
+def unkept(session: Session, *, older_than: float, limit: int, offset: int = 0) -> Sequence[Render]:
     """Return ended renders of which nothing is kept: the results of synchronous requests without ``save``."""
     return session.scalars(
         select(Render)
         .outerjoin(Report, Report.render_id == Render.id)
         .where(Render.state.in_(ENDED), Render.finished_at < now(-older_than), Report.id.is_(None))
-        .order_by(Render.finished_at)
+        .order_by(Render.finished_at, Render.id)
         .limit(limit)
+        .offset(offset)
+        .options(*LIGHT)
     ).all()
+
+
+def objects(render: Render, keys: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return the keys of all objects that a render may have left.
+
+    Args:
+        render: The render.
+        keys: Lists the storage's keys with a prefix; asked only when attempts were lost, for what they may have stored.
+    """
+    found = {key for key in (render.blob_key, render.data_key) if key}
+    if render.losses:
+        stem = render.blob_stem
+        found |= {key for key in keys(stem) if key.startswith((f"{stem}.", f"{stem}~"))}
+    return found
 
 
 def blob_key(blob_stem: str, *, attempt: int, extension: str) -> str:
@@ -326,11 +352,6 @@ def blob_key(blob_stem: str, *, attempt: int, extension: str) -> str:
     object of the one that counts.
     """
     return f"{blob_stem}.{extension}" if attempt == 1 else f"{blob_stem}~{attempt}.{extension}"
-
-
-def new_render_id() -> str:
-    """Make a render's id."""
-    return new_id()
 
 
 def _won(session: Session, statement: Any) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
 
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
 from shared.models import Report
-from shared.renders import State
+from shared.renders import LIGHT, State
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -87,13 +88,21 @@ def create(
     return report
 
 
+def remove(session: Session, report_id: str) -> None:
+    """Remove a report; its render is then nobody's, and goes with the next sweep. Removing it twice is no error."""
+    session.execute(delete(Report).where(Report.id == report_id).execution_options(synchronize_session=False))
+
+
 def find(session: Session, report_id: str) -> Report:
     """Return a report with its render.
 
     Raises:
         NotFoundError: There is no such report.
     """
-    report = session.get(Report, report_id)
+    # No id holds NUL, and PostgreSQL takes a question with one for an error.
+    report = None
+    if "\0" not in report_id:
+        report = session.get(Report, report_id, options=[joinedload(Report.render).options(*LIGHT)])
     if report is None:
         raise NotFoundError(f"There is no report {report_id!r}")
     return report

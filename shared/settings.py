@@ -42,7 +42,7 @@ def _number(kind: type[int | float], low: float) -> Callable[[object], float]:
             value = kind(str(text))
         except ValueError:
             raise ValueError(f"expected {name}") from None
-        if value < low:
+        if not low <= value < float("inf"):
             raise ValueError(f"expected {name} of at least {low}")
         return value
 
@@ -172,6 +172,23 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             except ValueError as error:
                 raise SettingsError(f"{name} is {environment[name]!r}: {error}") from error
     settings = environ.to_config(Settings, dict(environment))
+    _check_together(settings, environment)
+    return settings
+
+
+def _check_together(settings: Settings, environment: Mapping[str, str]) -> None:
+    if environment.get(f"{PREFIX}_TOKENS") and not settings.tokens:
+        raise SettingsError("PRESSROOM_TOKENS holds no token: expected one or more, separated by commas")
+    if settings.render_timeout > settings.render_timeout_max:
+        raise SettingsError(
+            f"PRESSROOM_RENDER_TIMEOUT is {settings.render_timeout:g}: expected at most PRESSROOM_RENDER_TIMEOUT_MAX, "
+            f"which is {settings.render_timeout_max:g}"
+        )
+    if settings.worker_dead_after < 2 * settings.heartbeat_interval:
+        raise SettingsError(
+            f"PRESSROOM_WORKER_DEAD_AFTER is {settings.worker_dead_after:g}: expected at least twice "
+            f"PRESSROOM_HEARTBEAT_INTERVAL, which is {settings.heartbeat_interval:g}, or living workers count as dead"
+        )
     if settings.storage == "s3":
         missing = [
             f"{PREFIX}_{name.upper()}"
@@ -180,7 +197,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ]
         if missing:
             raise SettingsError(f"PRESSROOM_STORAGE is 's3', which also needs {', '.join(missing)}")
-    return settings
 
 
 def check_exposure(settings: Settings) -> None:

@@ -88,7 +88,7 @@ class EndedRenders:
                         message = subscription.get_message(timeout=SUBSCRIPTION_POLL_SECONDS)
                         if message is not None:
                             self._wake(message["data"].decode("ascii", "replace"))
-            except RedisError as error:
+            except Exception as error:  # noqa: BLE001  # The only listener of this process must not end.
                 self._subscribed.clear()
                 log.warning("finish signals are not heard", error=str(error))
                 idle.wait(RECONNECT_SECONDS)

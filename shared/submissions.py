@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shared import catalogue, renders, reports, templates
 from shared.exceptions import InvalidRequestError
 from shared.identifiers import new_id
+from shared.liveness import WORKING
 from shared.queues import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from shared.storage import Storage
 
 DEFAULT_REPORT_NAME = "report"
+# Less is no limit but a refusal: starting takes about as long.
+SHORTEST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,7 @@ def accept(
         template = _find_template(session, order.template)
     engine, recipe = _checked_engine_and_recipe(order.template, template, settings, recipe_states)
     name = order.report_name or (template.name if template else None) or DEFAULT_REPORT_NAME
-    render_id, report_id = renders.new_render_id(), new_id()
+    render_id, report_id = new_id(), new_id()
     data, data_key = _put_data(storage, settings, render_id, order, template)
     try:
         with database.writing() as session:
@@ -205,9 +208,9 @@ def check_recipe(recipe: str, states: Mapping[str, str]) -> None:
         raise InvalidRequestError(
             f"template.recipe is {recipe!r}: expected one of {', '.join(known)}", field="template.recipe"
         )
-    reason = states.get(recipe, "ok")
-    if reason != "ok":
-        working = ", ".join(name for name, state in states.items() if state == "ok")
+    reason = states.get(recipe, WORKING)
+    if reason != WORKING:
+        working = ", ".join(name for name, state in states.items() if state == WORKING)
         raise InvalidRequestError(
             f"template.recipe is {recipe!r}, which does not work on this farm: {reason}. These work: {working}",
             field="template.recipe",
@@ -217,10 +220,10 @@ def check_recipe(recipe: str, states: Mapping[str, str]) -> None:
 def _checked_timeout(timeout: float | None, settings: Settings) -> float:
     if timeout is None:
         return settings.render_timeout
-    if not 0 < timeout <= settings.render_timeout_max:
-        longest = round(settings.render_timeout_max * 1000)
+    if not SHORTEST_SECONDS <= timeout <= settings.render_timeout_max:
+        shortest, longest = round(SHORTEST_SECONDS * 1000), round(settings.render_timeout_max * 1000)
         raise InvalidRequestError(
-            f"options.timeout is {timeout * 1000:.12g} ms: expected 1 to {longest}", field="options.timeout"
+            f"options.timeout is {timeout * 1000:.12g} ms: expected {shortest} to {longest}", field="options.timeout"
         )
     return timeout
 
@@ -239,7 +242,7 @@ def _put_data(
     key = f"data/{render_id}.json"
     storage.put(
         key,
-        text.encode("ascii", "backslashreplace"),
+        text.encode("ascii"),
         media_type="application/json",
         metadata={"trace-id": order.trace_id, "render-id": render_id},
     )

@@ -28,20 +28,25 @@ def sweep_unkept(database: Database, storage: Storage, *, older_than: float) -> 
         storage: Where their objects are.
         older_than: Seconds since they ended.
     """
-    with database.reading() as session:
-        candidates = renders.unkept(session, older_than=older_than, limit=BATCH)
-    removable = [render.id for render in candidates if _remove_objects(storage, render)]
-    if removable:
-        with database.writing() as session:
-            session.execute(delete(Render).where(Render.id.in_(removable)).execution_options(synchronize_session=False))
-    return len(removable)
+    removed = stuck = 0
+    while True:
+        with database.reading() as session:
+            candidates = renders.unkept(session, older_than=older_than, limit=BATCH, offset=stuck)
+        removable = [render.id for render in candidates if _remove_objects(storage, render)]
+        if removable:
+            with database.writing() as session:
+                gone = delete(Render).where(Render.id.in_(removable))
+                session.execute(gone.execution_options(synchronize_session=False))
+        removed += len(removable)
+        stuck += len(candidates) - len(removable)
+        if len(candidates) < BATCH:
+            return removed
 
 
 def _remove_objects(storage: Storage, render: Render) -> bool:
     try:
-        for key in (render.blob_key, render.data_key):
-            if key:
-                storage.delete(key)
+        for key in renders.objects(render, storage.keys):
+            storage.delete(key)
     except StorageError as error:
         # One that cannot be removed now must not keep the others; its row stays, so the next sweep tries again.
         log.warning("object not removed", render_id=render.id, error=str(error))

@@ -88,7 +88,8 @@ def find(
     else:
         looked_for = ("name", name or "", Template.name == name)
     field, value, condition = looked_for
-    template = session.scalars(select(Template).where(condition)).one_or_none()
+    # Nothing here holds NUL, and PostgreSQL takes a question with one for an error.
+    template = None if "\0" in value else session.scalars(select(Template).where(condition)).one_or_none()
     if template is None:
         raise NotFoundError(f"There is no template whose {field} is {value!r}")
     return template

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from shared import liveness, renders
+from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
 from shared.models import Render
 
 
 def submission(**changes) -> renders.Submission:
-    render_id = changes.pop("render_id", None) or renders.new_render_id()
+    render_id = changes.pop("render_id", None) or new_id()
     values = {
         "render_id": render_id,
         "trace_id": "t" * 32,

@@ -22,8 +22,9 @@ from shared.signals import announce, connect
 from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
 from workers import maintenance, registry
-from workers.children import RenderRequest, limit_memory
+from workers.children import RenderRequest
 from workers.heartbeat import Heartbeat
+from workers.limits import limit_memory
 from workers.rendering import Renderer
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ class WorkerProcess:
         if self.heartbeat is not None:
             self.heartbeat.stop()
 
-    def publish(self, wake: Wake) -> None:
-        """Announce a render."""
-        queues.publish(self.app, wake, grace=self.settings.render_timeout_grace)
+    def publish(self, wake: Wake) -> bool:
+        """Announce a render, and say whether the broker took it."""
+        return queues.publish(self.app, wake, grace=self.settings.render_timeout_grace)
 
     def announce(self, render_id: str) -> None:
         """Say that a render ended."""

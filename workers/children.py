@@ -1,8 +1,7 @@
-"""The rendering children: their limits, and how the parent learns that one of them is gone."""
+"""How a worker's parent learns that one of its rendering children is gone."""
 
 from __future__ import annotations
 
-import resource
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import WorkerLostError
@@ -12,12 +11,6 @@ from workers.heartbeat import ChildLost
 
 if TYPE_CHECKING:
     from workers.heartbeat import Heartbeat
-
-
-def limit_memory(limit: int) -> None:
-    """Bound the address space of this process, bytes; 0: no bound. Beyond it, allocating raises or kills it."""
-    if limit:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 class RenderRequest(Request):  # type: ignore[misc]  # Celery ships no types.

@@ -10,19 +10,21 @@ import os
 import queue
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from shared import liveness, renders
 from shared.renders import Cause, State
 from shared.tracing import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from shared.database import Database
     from shared.liveness import WorkerIdentity
     from shared.renders import Wake
     from shared.settings import Settings
+
+Thing = TypeVar("Thing")
 
 log = logger(__name__)
 
@@ -51,7 +53,7 @@ class Heartbeat:
         database: Database,
         settings: Settings,
         identity: WorkerIdentity,
-        publish: Callable[[Wake], None],
+        publish: Callable[[Wake], bool],
         announce: Callable[[str], None],
     ) -> None:
         """Prepare; `start` begins.
@@ -139,18 +141,22 @@ class Heartbeat:
         if not self._attempt(give_back):
             return False
         log.warning("child lost", child_pid=lost.pid, reason=lost.reason, requeued=len(wakes), ended=len(ended))
-        for wake in wakes:
-            self._publish(wake)
-        for render_id in ended:
-            self._announce(render_id)
+        # What fails here is found by the reconciler, or by the waiting request's own look.
+        self._attempt(lambda: _each(self._publish, wakes))
+        self._attempt(lambda: _each(self._announce, ended))
         return True
 
     def _attempt(self, work: Callable[[], None]) -> bool:
-        """Do something that needs the database; say so when it is away, and let the caller come back later."""
+        """Do something that may fail; say so when it does, and let the caller come back later."""
         try:
             with self._busy:
                 work()
         except Exception as error:  # noqa: BLE001  # Whatever it is: a heartbeat that dies takes a living worker with it.
-            log.warning("heartbeat did not reach the database", error=str(error))
+            log.warning("heartbeat failed", error=str(error))
             return False
         return True
+
+
+def _each(act: Callable[[Thing], object], things: Iterable[Thing]) -> None:
+    for thing in things:
+        act(thing)

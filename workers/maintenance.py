@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from shared import reconciler, sweeps
@@ -19,7 +21,7 @@ log = logger(__name__)
 
 
 class Caretaker:
-    """Does the periodic duties of one child."""
+    """Does the periodic duties of one worker."""
 
     def __init__(
         self,
@@ -28,7 +30,7 @@ class Caretaker:
         database: Database,
         storage: Storage,
         waiting: Callable[[str], int],
-        publish: Callable[[Wake], None],
+        publish: Callable[[Wake], bool],
     ) -> None:
         """Take what the duties need.
 
@@ -37,27 +39,39 @@ class Caretaker:
             database: This process' database.
             storage: Where objects are removed.
             waiting: Counts the messages that wait in a queue.
-            publish: Announces a render.
+            publish: Announces a render, and says whether the broker took it.
         """
         self._settings = settings
         self._database = database
         self._storage = storage
         self._waiting = waiting
         self._publish = publish
+        self._looked_at: float | None = None
+        self._trusted_from = float("-inf")
 
     def reconcile(self) -> None:
         """Set going again what was lost."""
+        began = time.monotonic()
+        if self._looked_at is not None:
+            if began - self._looked_at < self._settings.reconcile_interval / 2:
+                # The messages of a time when nobody served the queue come all at once.
+                return
+            if began - self._looked_at > self._settings.worker_dead_after:
+                # While this could not look, the workers may not have been able to sign; they get the time to.
+                self._trusted_from = began + self._settings.worker_dead_after
         done = reconciler.reconcile(
             self._database,
             self._settings,
             waiting=self._waiting,
             publish=self._publish,
+            judge_workers=began >= self._trusted_from,
         )
-        if done.requeued or done.poisoned or done.republished:
-            log.warning("reconciled", requeued=done.requeued, poisoned=done.poisoned, republished=done.republished)
+        self._looked_at = began
+        write = log.warning if done != reconciler.NOTHING else log.debug
+        write("reconcile", duration_ms=round((time.monotonic() - began) * 1000), **asdict(done))
 
     def sweep(self) -> None:
         """Remove what nobody kept."""
+        began = time.monotonic()
         removed = sweeps.sweep_unkept(self._database, self._storage, older_than=self._settings.transient_keep)
-        if removed:
-            log.info("swept", removed=removed)
+        log.info("sweep", duration_ms=round((time.monotonic() - began) * 1000), removed=removed)

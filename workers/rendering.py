@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import stamina
 from billiard.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import renders
 from shared.exceptions import DataError, EngineError, RenderError, TemplateError
@@ -21,9 +24,12 @@ from shared.renders import Cause
 from shared.storage import StorageError
 from shared.tracing import bind_trace, clear_trace, logger
 from workers.fetching import FetchPolicy
+from workers.limits import SoftTimeLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy.orm import Session
 
     from shared.database import Database
     from shared.models import Render
@@ -34,6 +40,9 @@ if TYPE_CHECKING:
 
 # From here on, what tidying up takes is little beside what the render took.
 LARGE_MILLISECONDS = 1000
+# How long a finished document waits for a database that is away before it is given up.
+END_SECONDS = 120
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 log = logger(__name__)
 
@@ -65,6 +74,20 @@ class Attempt:
     stored_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt ended without a document."""
+
+    cause: Cause
+    error: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """An attempt that no longer counts: its render was given away or cancelled meanwhile."""
+
+
 class Renderer:
     """Does the work of one child."""
 
@@ -94,20 +117,25 @@ class Renderer:
         self._registry = registry
         self._worker_id = worker_id
         self._announce = announce
+        self._time_limit = SoftTimeLimit()
 
     def render(self, render_id: str) -> None:
         """Do one render, if it can be claimed; its end is in the row, never in an exception."""
+        self._time_limit.begin()
         attempt = self._claim(render_id)
         if attempt is None:
             log.debug("nothing to claim", render_id=render_id)
             return
         bind_trace(attempt.render.trace_id, render_id=render_id)
         try:
-            won, outcome = self._finish(attempt)
-            if not won:
+            made = self._make(attempt)
+            end = made if self._write_end(attempt, made) else Superseded()
+            if isinstance(end, renders.Result):
+                self._remove_lost_attempts(attempt, end)
+            else:
                 self._discard(attempt)
             self._announce(render_id)
-            self._write_line(attempt, outcome if won else "superseded")
+            self._write_line(attempt, end)
             if attempt.stopwatch.spent.get("engine", 0) > LARGE_MILLISECONDS:
                 # A long layout leaves some 60 MB behind that the next document may never need.
                 gc.collect()
@@ -135,39 +163,59 @@ class Renderer:
             attempt.stopwatch.spent["queue"] = round((render.started_at - render.queued_at).total_seconds() * 1000)
         return attempt
 
-    def _finish(self, attempt: Attempt) -> tuple[bool, str]:
-        """Bring an attempt to its end and write it; return whether it counted, and as what."""
+    def _make(self, attempt: Attempt) -> renders.Result | Failure:
+        """Make and store the document, or say why there is none."""
         try:
-            result = self._make(attempt)
+            recipe = self._recipe(attempt.render.recipe)
+            # Only what the document's own code may draw out: the template and the layout.
+            with self._time_limit.armed():
+                with attempt.stopwatch.stage("template"):
+                    markup = self._expand(attempt, recipe)
+                with attempt.stopwatch.stage("engine"):
+                    document = recipe.render(markup, policy=attempt.policy)
+            with attempt.stopwatch.stage("store"):
+                return self._store(attempt, recipe, document)
         except SoftTimeLimitExceeded:
             limit = attempt.render.timeout
-            return self._fail(attempt, Cause.TIMEOUT, f"The render took longer than its time limit of {limit:g} s")
+            return Failure(Cause.TIMEOUT, f"The render took longer than its time limit of {limit:g} s")
         except MemoryError:
             limit = self._settings.render_memory_bytes
-            return self._fail(attempt, Cause.MEMORY, f"The render needed more memory than the {limit} bytes it may use")
+            return Failure(Cause.MEMORY, f"The render needed more memory than the {limit} bytes it may use")
         except StorageError as error:
-            return self._fail(attempt, Cause.STORAGE, f"The document could not be stored: {error}")
+            log.warning("storage failed", error=str(error))
+            return Failure(Cause.STORAGE, f"The document could not be stored: {error}")
         except RenderError as error:
-            return self._fail(attempt, Cause(error.cause), error.message, line=error.line)
+            return Failure(Cause(error.cause), error.message, error.line)
         except Exception:
             # The person who sent the document sees no internals; the operator finds them here by the trace id.
             log.exception("render broke")
-            return self._fail(
-                attempt, Cause.ENGINE, "The engine broke on this document; the log says more by the trace id"
-            )
-        with self._database.writing() as session:
-            won = renders.succeed(session, attempt.render.id, attempt=attempt.render.attempt, result=result)
-        return won, "succeeded"
+            return Failure(Cause.ENGINE, "The engine broke on this document; the log says more by the trace id")
 
-    def _make(self, attempt: Attempt) -> renders.Result:
+    def _write_end(self, attempt: Attempt, end: renders.Result | Failure) -> bool:
+        """Write how an attempt ended, however long the database is away; False when it no longer counts."""
+        try:
+            for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS, wait_max=8):
+                with again, self._database.writing() as session:
+                    return self._end(session, attempt, end)
+        except DATABASE_AWAY:
+            # The parent sees this child die, and gives back what it held when the database is there again.
+            log.exception("end of a render not written")
+            os._exit(1)
+        raise AssertionError("unreachable")
+
+    def _end(self, session: Session, attempt: Attempt, end: renders.Result | Failure) -> bool:
         render = attempt.render
-        recipe = self._recipe(render.recipe)
-        with attempt.stopwatch.stage("template"):
-            markup = self._expand(attempt, recipe)
-        with attempt.stopwatch.stage("engine"):
-            document = recipe.render(markup, policy=attempt.policy)
-        with attempt.stopwatch.stage("store"):
-            return self._store(attempt, recipe, document)
+        if isinstance(end, renders.Result):
+            return renders.succeed(session, render.id, attempt=render.attempt, result=end)
+        return renders.fail(
+            session,
+            render.id,
+            attempt=render.attempt,
+            cause=end.cause,
+            error=end.error,
+            line=end.line,
+            timings=attempt.stopwatch.spent,
+        )
 
     def _recipe(self, name: str) -> Recipe:
         recipe = self._registry.recipes.get(name)
@@ -219,40 +267,40 @@ class Renderer:
             warnings=[f"{url} was not fetched: a document may only use data: URLs" for url in attempt.policy.refused],
         )
 
-    def _fail(self, attempt: Attempt, cause: Cause, error: str, *, line: int | None = None) -> tuple[bool, str]:
-        self._discard(attempt)
-        with self._database.writing() as session:
-            won = renders.fail(
-                session,
-                attempt.render.id,
-                attempt=attempt.render.attempt,
-                cause=cause,
-                error=error,
-                line=line,
-                timings=attempt.stopwatch.spent,
-            )
-        log.info("render failed", cause=str(cause), error=error, line=line)
-        return won, f"failed: {cause}"
+    def _remove_lost_attempts(self, attempt: Attempt, result: renders.Result) -> None:
+        """Remove what earlier attempts may have stored before they were lost."""
+        render = attempt.render
+        for earlier in range(1, render.attempt):
+            key = renders.blob_key(render.blob_stem, attempt=earlier, extension=result.extension)
+            self._remove(key)
 
     def _discard(self, attempt: Attempt) -> None:
         """Remove the object of an attempt that does not count; its key is this attempt's alone."""
-        if attempt.stored_key is None:
-            return
-        try:
-            self._storage.delete(attempt.stored_key)
-        except StorageError as error:
-            log.warning("object of a failed attempt not removed", key=attempt.stored_key, error=str(error))
+        if attempt.stored_key is not None:
+            self._remove(attempt.stored_key)
 
-    def _write_line(self, attempt: Attempt, outcome: str) -> None:
+    def _remove(self, key: str) -> None:
+        try:
+            self._storage.delete(key)
+        except StorageError as error:
+            log.warning("object of a lost attempt not removed", key=key, error=str(error))
+
+    def _write_line(self, attempt: Attempt, end: renders.Result | Failure | Superseded) -> None:
         render = attempt.render
+        facts: dict[str, Any]
+        if isinstance(end, renders.Result):
+            facts = {"outcome": "succeeded", "pages": end.pages, "bytes": end.size, "object": end.blob_key}
+        elif isinstance(end, Failure):
+            facts = {"outcome": "failed", "cause": str(end.cause), "error": end.error, "line": end.line}
+        else:
+            facts = {"outcome": "superseded"}
         log.info(
             "render",
-            outcome=outcome,
+            **facts,
             recipe=render.recipe,
             engine=render.engine,
             queue=render.queue,
             attempt=render.attempt,
-            object=attempt.stored_key,
             refused_urls=len(attempt.policy.refused),
             **{f"{stage}_ms": spent for stage, spent in attempt.stopwatch.spent.items()},
         )

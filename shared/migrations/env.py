@@ -11,7 +11,7 @@ from shared.models import Base
 # Any number, as long as it is always the same one: it names the lock under which one machine at a time migrates.
 MIGRATION_LOCK = 7_715_400_201
 
-database = Database(context.config.attributes["url"])
+database = Database(context.config.attributes["url"], patient=True)
 with database.engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))

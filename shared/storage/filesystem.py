@@ -69,6 +69,9 @@ class FilesystemStorage:
         try:
             self._move(written[0], self._metadata / key)
             self._move(written[1], self._root / key)
+            with contextlib.suppress(FileNotFoundError):
+                # A deletion at this moment may have taken the folder.
+                _sync_folder((self._root / key).parent)
         except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
             raise StorageError(
                 f"{key} cannot be stored: no key may be another one's folder, and one here is"
@@ -215,6 +218,15 @@ class FilesystemStorage:
 
     def _fail(self, doing: str, error: OSError) -> NoReturn:
         raise StorageError(f"The folder {self._root} could not {doing}: {error.strerror or error}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlive a power cut: the database will say that the object is there."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _unlink(temporaries: list[Path]) -> None:

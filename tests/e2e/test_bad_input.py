@@ -41,6 +41,15 @@ def refused(farm, body, *, status=400):
         ),
         ({"template": HTML, "options": {"reports": {"asinc": True}}}, "options.reports.asinc", ["did you mean async?"]),
         ({"template": HTML, "options": {"timeout": -1}}, "options.timeout", ["-1", "greater than 0"]),
+        ({"template": HTML, "options": {"timeout": 0.001}}, "options.timeout", ["0.001", "100 to 600000"]),
+        ({"template": HTML, "data": "[" * 5000 + "]" * 5000}, "data", ["JSON"]),
+        ({"template": HTML, "data": '{"a":' * 960 + "1" + "}" * 960}, "data", ["JSON"]),
+        (
+            {"template": HTML, "options": {"reports": {"blobName": "../x"}}},
+            "options.reports.blobName",
+            ["save or async"],
+        ),
+        ({"template": HTML, "options": {"reports": {"public": True}}}, "options.reports.public", ["save or async"]),
         ({"template": HTML, "options": {"timeout": 1e12}}, "options.timeout", ["600000"]),
         ({"template": HTML, "options": {"reportName": ""}}, "options.reportName", ["at least 1"]),
         ({"template": HTML, "options": {"reportName": "n" * 201}}, "options.reportName", ["at most 200"]),
@@ -89,6 +98,41 @@ def test_a_template_that_cannot_be_expanded_is_the_callers_error_with_its_line(f
 
     assert (said["cause"], said["line"]) == ("template", line)
     assert word in said["message"]
+
+
+@pytest.mark.parametrize(
+    ("template", "data", "cause"),
+    [
+        ({"content": "", "recipe": "weasyprint-pdf"}, {}, "template"),
+        ({"content": "<style>@page {size: 1px}</style>x", "recipe": "plutoprint-pdf"}, {}, "template"),
+        ({"content": "{{ t }}", "recipe": "weasyprint-pdf"}, {"t": "\0"}, "data"),
+        ({"content": "{{ t }}", "recipe": "plutoprint-pdf"}, {"t": "\0"}, "data"),
+    ],
+)
+def test_what_no_document_can_be_made_of_is_the_callers_error(farm, template, data, cause):
+    answer = farm.report(template, data)
+
+    assert (answer.status_code, answer.json()["cause"]) == (400, cause)
+
+
+def test_a_refused_save_leaves_its_blob_name_free_for_the_next_try(farm):
+    broken = HTML | {"content": "{% for %}"}
+    options = {"reports": {"save": True, "blobName": "second-try"}}
+    refused(farm, {"template": broken, "options": options})
+
+    assert farm.post("/api/report", {"template": HTML, "options": options}).status_code == 200
+
+
+def test_thousands_of_unknown_fields_are_answered_in_short(farm):
+    said = refused(farm, {"template": HTML, **{f"field{number}": 1 for number in range(5000)}, "x" * 100_000: 1})
+
+    assert len(str(said)) < 20_000
+    assert "more" in said["message"]
+
+
+@pytest.mark.parametrize("path", ["/reports/%00/status", "/odata/templates('%00')"])
+def test_a_nul_in_an_address_is_a_404(farm, path):
+    assert farm.get(path).status_code == 404
 
 
 def test_a_body_that_is_not_json_is_refused(farm):
@@ -168,4 +212,3 @@ def test_a_browser_gets_text(farm):
 def test_the_farm_goes_on(farm):
     assert farm.report(HTML).content == b"<p>x"
     assert farm.get("/readyz").status_code == 200
-    assert '"level": "error"' not in farm.logged()

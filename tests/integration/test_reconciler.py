@@ -22,9 +22,14 @@ def make_old(database):
         session.execute(update(Render).values(queued_at=now(-60)))
 
 
-def look(database, settings, *, waiting=0):
+def look(database, settings, *, waiting=0, **options):
     published = []
-    done = reconciler.reconcile(database, settings, waiting=lambda _queue: waiting, publish=published.append)
+
+    def publish(wake):
+        published.append(wake)
+        return True
+
+    done = reconciler.reconcile(database, settings, waiting=lambda _queue: waiting, publish=publish, **options)
     return done, [wake.render_id for wake in published]
 
 
@@ -32,12 +37,12 @@ def test_a_dead_workers_render_is_queued_and_announced_again(database, settings)
     render_id = orders.submitted(database, timeout=7.0)
     orders.claimed(database, render_id, worker_id="dead")
 
-    published = []
-    done = reconciler.reconcile(database, settings, waiting=lambda _queue: 0, publish=published.append)
+    done, announced = look(database, settings)
 
-    assert done.requeued == 1
-    assert published == [renders.Wake(render_id, "render", "t" * 32, 7.0)]
-    assert orders.row(database, render_id).state == "queued"
+    assert (done.requeued, announced) == (1, [render_id])
+    row = orders.row(database, render_id)
+    assert (row.state, row.started_at) == ("queued", None)
+    assert renders.wake_of(row) == renders.Wake(render_id, "render", "t" * 32, 7.0)
 
 
 def test_a_living_workers_render_is_left_alone(database, settings):
@@ -79,6 +84,34 @@ def test_as_many_of_the_oldest_are_announced_as_messages_are_missing(database, s
 
     assert done.republished == 1
     assert announced == [waiting[3]]
+
+
+def test_one_lost_message_is_missed_although_younger_renders_have_theirs(database, settings):
+    lost = orders.submitted(database)
+    make_old(database)
+    for _ in range(3):
+        orders.submitted(database)
+
+    assert look(database, settings, waiting=3) == (reconciler.Reconciled(0, 0, 1), [lost])
+
+
+def test_after_an_outage_of_the_database_silent_workers_are_not_judged(database, settings):
+    render_id = orders.submitted(database)
+    orders.claimed(database, render_id, worker_id="could-not-sign")
+
+    assert look(database, settings, judge_workers=False) == (reconciler.NOTHING, [])
+    assert orders.row(database, render_id).state == "running"
+
+
+def test_a_broker_that_refuses_is_not_asked_again_and_again(database, settings):
+    for _ in range(5):
+        orders.submitted(database)
+    make_old(database)
+    asked = []
+
+    done = reconciler.reconcile(database, settings, waiting=lambda _queue: 0, publish=asked.append)
+
+    assert (done.republished, len(asked)) == (0, 1)
 
 
 def test_two_reconcilers_requeue_a_lost_render_once(database, settings):

@@ -8,12 +8,13 @@ from sqlalchemy import update
 
 from shared import renders, reports, sweeps
 from shared.database import now
+from shared.identifiers import new_id
 from shared.models import Render
 from shared.storage import StorageError
 
 
 def finished(database, storage, *, report=False, **changes):
-    render_id = orders.submitted(database, data=None, data_key=f"data/{renders.new_render_id()}.json", **changes)
+    render_id = orders.submitted(database, data=None, data_key=f"data/{new_id()}.json", **changes)
     row = orders.claimed(database, render_id)
     key = f"transient/{render_id}.html"
     for one in (key, row.data_key):
@@ -70,6 +71,8 @@ def test_one_object_that_cannot_be_removed_does_not_keep_the_others(database, st
     stuck, free = finished(database, storage), finished(database, storage)
 
     class Reluctant:
+        keys = storage.keys
+
         def delete(self, key):
             if stuck in key:
                 raise StorageError("locked")
@@ -81,3 +84,24 @@ def test_one_object_that_cannot_be_removed_does_not_keep_the_others(database, st
 
     assert sweep(database, storage) == 1
     assert list(storage.keys()) == []
+
+
+def test_what_a_lost_attempt_stored_goes_too(database, storage):
+    render_id = orders.submitted(database)
+    lost = orders.claimed(database, render_id)
+    with database.writing() as session:
+        renders.lose(session, lost, reason="killed", max_losses=1)
+        session.execute(update(Render).values(finished_at=now(-1000)))
+    storage.put(f"transient/{render_id}.html", b"x", media_type="text/html", metadata={})
+    storage.put("transient/another.html", b"x", media_type="text/html", metadata={})
+
+    assert sweep(database, storage) == 1
+    assert list(storage.keys()) == ["transient/another.html"]
+
+
+def test_more_than_one_batch_goes_in_one_sweep(database, storage, monkeypatch):
+    monkeypatch.setattr(sweeps, "BATCH", 2)
+    for _ in range(5):
+        finished(database, storage)
+
+    assert sweep(database, storage) == 5

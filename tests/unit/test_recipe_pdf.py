@@ -14,7 +14,7 @@ import barcode
 import pytest
 from pypdf import PdfReader
 
-from shared.exceptions import EngineError
+from shared.exceptions import DataError, EngineError, TemplateError
 from workers.fetching import FetchPolicy
 from workers.recipes import RecipeUnavailableError
 from workers.recipes.plutoprint_pdf import PlutoPrintRecipe
@@ -127,14 +127,14 @@ def test_a_font_in_a_data_url_is_used_and_does_not_reach_the_next_document(recip
 
 @pytest.mark.parametrize("content", ["", " \n\t"])
 def test_an_empty_document_is_an_error(recipe, content):
-    with pytest.raises(EngineError, match="The document is empty"):
+    with pytest.raises(TemplateError, match="The document is empty"):
         recipe.render(content, policy=FetchPolicy())
 
 
 def test_characters_that_no_document_can_hold_are_an_error_that_says_where(recipe):
-    with pytest.raises(EngineError, match=r"NUL \(U\+0000\), which stands at character 3 after 'ab'"):
+    with pytest.raises(DataError, match=r"NUL \(U\+0000\), which stands at character 3 after 'ab'"):
         recipe.render("ab\0c", policy=FetchPolicy())
-    with pytest.raises(EngineError, match=r"half a surrogate pair \(U\+D800\)"):
+    with pytest.raises(DataError, match=r"half a surrogate pair \(U\+D800\)"):
         recipe.render("<p>\ud800", policy=FetchPolicy())
 
 
@@ -146,7 +146,7 @@ def test_broken_markup_is_laid_out_as_browsers_do(recipe):
 
 
 def test_a_document_without_pages_is_an_error():
-    with pytest.raises(EngineError, match="made no page"):
+    with pytest.raises(TemplateError, match="made no page"):
         PlutoPrintRecipe().render("<style>@page { size: 1px }</style>x", policy=FetchPolicy())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.exceptions import EngineError
+from shared.exceptions import DataError
 from workers.fetching import FetchPolicy
 from workers.recipes import Document
 from workers.recipes.plain import HtmlRecipe, TextRecipe
@@ -18,7 +18,7 @@ def test_the_content_is_returned_in_utf_8_and_has_no_pages(recipe, content):
 
 @pytest.mark.parametrize("recipe", [HtmlRecipe(), TextRecipe()])
 def test_half_a_surrogate_pair_is_an_error_that_says_where(recipe):
-    with pytest.raises(EngineError, match=r"U\+D83D\), which stands at character 6 after 'Dear'"):
+    with pytest.raises(DataError, match=r"U\+D83D\), which stands at character 6 after 'Dear'"):
         recipe.render("Dear \ud83d,", policy=FetchPolicy())
 
 

@@ -32,6 +32,10 @@ def test_other_programs_variables_are_nobodys_business():
         ("PRESSROOM_PORT", "eighty", "a whole number"),
         ("PRESSROOM_PORT", "0", "at least 1"),
         ("PRESSROOM_RENDER_TIMEOUT", "soon", "a number"),
+        ("PRESSROOM_RENDER_TIMEOUT", "nan", "a number"),
+        ("PRESSROOM_RENDER_TIMEOUT", "700", "at most PRESSROOM_RENDER_TIMEOUT_MAX"),
+        ("PRESSROOM_SYNC_WAIT", "inf", "a number"),
+        ("PRESSROOM_WORKER_DEAD_AFTER", "5", "twice PRESSROOM_HEARTBEAT_INTERVAL"),
         ("PRESSROOM_INSECURE", "maybe", "1 or 0"),
         ("PRESSROOM_STORAGE", "tape", "filesystem, s3"),
         ("PRESSROOM_LOG_LEVEL", "loud", "DEBUG"),
@@ -49,6 +53,11 @@ def test_a_malformed_setting_is_refused_with_its_name_value_and_what_was_expecte
 def test_s3_without_its_account_names_everything_that_is_missing():
     with pytest.raises(SettingsError, match="PRESSROOM_S3_ENDPOINT, PRESSROOM_S3_SECRET_KEY"):
         load_settings({"PRESSROOM_STORAGE": "s3", "PRESSROOM_S3_ACCESS_KEY": "key"})
+
+
+def test_tokens_that_are_set_but_empty_are_refused():
+    with pytest.raises(SettingsError, match="no token"):
+        load_settings({"PRESSROOM_TOKENS": " , "})
 
 
 def test_tokens_are_separated_by_commas():

@@ -52,6 +52,7 @@ class Recipe(Protocol):
             policy: Asked for every URL that the document names.
 
         Raises:
-            EngineError: The engine refused the markup, broke on it, or made a document without pages.
+            TemplateError, DataError: No document can be made of the markup, and its author can mend that.
+            EngineError: The engine refused the markup or broke on it.
         """
         ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from shared.exceptions import EngineError
+from shared.exceptions import DataError, TemplateError
 
 
 def encoded(content: str) -> bytes:
     """Return the content as UTF-8.
 
     Raises:
-        EngineError: The content has half a surrogate pair, which is no character, though JSON can spell it.
+        DataError: The content has half a surrogate pair, which is no character, though JSON can spell it.
     """
     try:
         return content.encode("utf-8")
@@ -21,19 +21,20 @@ def check_markup(content: str) -> None:
     """Refuse markup that a PDF engine cannot read.
 
     Raises:
-        EngineError: The content is empty, or holds NUL or half a surrogate pair.
+        TemplateError: The content is empty.
+        DataError: It holds NUL or half a surrogate pair.
     """
     if not content.strip():
-        raise EngineError("The document is empty: the template made no markup")
+        raise TemplateError("The document is empty: the template made no markup")
     encoded(content)
     nul = content.find("\0")
     if nul >= 0:
         raise _impossible(content, nul, "NUL (U+0000)")
 
 
-def _impossible(content: str, place: int, name: str) -> EngineError:
+def _impossible(content: str, place: int, name: str) -> DataError:
     before = " ".join(content[max(0, place - 30) : place].split())
-    return EngineError(
+    return DataError(
         f"The document cannot hold {name}, which stands at character {place + 1} after {before!r}: "
         "remove it from the template or the data"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import plutoprint
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared.exceptions import EngineError
+from shared.exceptions import EngineError, TemplateError
 from workers.fetching import FetchRefusedError
 from workers.recipes import Document
 from workers.recipes.characters import check_markup
@@ -52,7 +52,9 @@ class PlutoPrintRecipe:
             policy: Asked for every URL that the document names, ``data:`` URLs aside, which the engine decodes itself.
 
         Raises:
-            EngineError: The markup cannot be read, or the engine broke on it or made no page.
+            TemplateError: The markup is empty, or no page came of it.
+            DataError: It holds a character that no document can hold.
+            EngineError: The engine broke on it.
         """
         check_markup(content)
         margins = plutoprint.PageMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -69,7 +71,7 @@ class PlutoPrintRecipe:
         except Exception as error:
             raise EngineError(f"PlutoPrint broke on this document: {error}") from error
         if not pages:
-            raise EngineError(
+            raise TemplateError(
                 "PlutoPrint made no page of this document: expected an @page size larger than its margins"
             )
         return Document(content=stream.getvalue(), pages=pages)

@@ -55,7 +55,9 @@ class WeasyPrintRecipe:
             policy: Asked for every URL that the document names.
 
         Raises:
-            EngineError: The markup cannot be read, or WeasyPrint broke on it.
+            TemplateError: The markup is empty.
+            DataError: It holds a character that no document can hold.
+            EngineError: WeasyPrint broke on it.
         """
         check_markup(content)
         try:
