@@ -8,6 +8,8 @@ from flask import Flask
 
 from api import access, errors, reports, system, templates, tracing
 from api.gateway import Gateway
+from shared import catalogue
+from shared.exceptions import SettingsError
 from shared.memory import release_unused
 from shared.settings import check_exposure, load_settings
 from shared.tracing import configure_logging
@@ -27,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load_settings()
     check_exposure(settings)
+    _check_defaults(settings)
     configure_logging(settings, process="gateway")
     app = Flask("pressroom", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -39,3 +42,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(feature.blueprint)
     release_unused()
     return app
+
+
+def _check_defaults(settings: Settings) -> None:
+    for name, value, group in (
+        ("ENGINE", settings.default_engine, catalogue.ENGINES),
+        ("RECIPE", settings.default_recipe, catalogue.RECIPES),
+    ):
+        known = catalogue.names(group)
+        if value not in known:
+            raise SettingsError(f"PRESSROOM_DEFAULT_{name} is {value!r}: expected one of {', '.join(known)}")

@@ -7,9 +7,10 @@ import json
 from typing import Annotated, Any, TypeVar
 
 from flask import request
+from gunicorn.http.errors import ParseException
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import InvalidBodyError
 
@@ -127,6 +128,7 @@ def read_body(shape: type[Body]) -> Body:
     """Read the request's JSON body.
 
     Raises:
+        BadRequest: The body broke off.
         RequestEntityTooLarge: The body is over the limit.
         UnsupportedMediaType: The body does not say that it is JSON. (Insisting on it also keeps a foreign web page from
             posting here unasked: a browser sends JSON across origins only after it was allowed to.)
@@ -135,7 +137,11 @@ def read_body(shape: type[Body]) -> Body:
     if not request.is_json:
         given = request.content_type or "missing"
         raise UnsupportedMediaType(f"Content-Type is {given}: expected application/json")
-    content = request.get_data()
+    try:
+        content = request.get_data()
+    except (OSError, ParseException) as error:
+        # A malformed chunk, or a client that fell silent.
+        raise BadRequest("The body could not be read to its end") from error
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(content) >= limit:
         # A body that comes in chunks says no length; reading it stops at the limit without a word.

@@ -41,7 +41,8 @@ def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> R
         # A page that a document's sender wrote must not act as a page of the farm, with the reader's credentials.
         answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-popups allow-downloads"
     answer.set_etag(render.sha256 or "")
-    if request.if_none_match.contains(render.sha256 or ""):
+    # Weak comparison, as RFC 9110 wants it here.
+    if request.if_none_match.contains_weak(render.sha256 or ""):
         answer.status_code = 304
         return answer
     size = render.size or 0
@@ -71,14 +72,14 @@ def disposition(filename: str, *, attachment: bool) -> str:
 
 def _wanted_part(answer: Response, size: int) -> tuple[int, int | None]:
     """Return offset and length of what to send, and set status and headers; a length of None is 416."""
-    if_range = request.if_range
     asked = request.range
-    # A date says nothing here: there is no Last-Modified to compare it with.
-    if asked is None or if_range.date or (if_range.etag and if_range.etag != answer.get_etag()[0]):
+    if asked is None or not _if_range_holds(answer):
         return 0, size
     if asked.units != "bytes" or len(asked.ranges) != 1:
         return 0, size
-    found = asked.range_for_length(size)
+    [(first, _)] = asked.ranges
+    # The last so many bytes of a shorter document are all of it.
+    found = (0, size) if first is not None and -first > size > 0 else asked.range_for_length(size)
     if found is None:
         answer.status_code = 416
         answer.headers["Content-Range"] = f"bytes */{size}"
@@ -87,3 +88,9 @@ def _wanted_part(answer: Response, size: int) -> tuple[int, int | None]:
     answer.status_code = 206
     answer.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     return start, stop - start
+
+
+def _if_range_holds(answer: Response) -> bool:
+    condition = request.headers.get("If-Range")
+    # Strong comparison: neither a weak tag nor a date (there is no Last-Modified) can promise the same bytes.
+    return condition is None or condition.strip() == answer.headers["ETag"]

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import BadRequest
 
 from shared.identifiers import accepted_trace_id, new_trace_id
 from shared.tracing import bind_trace, clear_trace, logger
@@ -32,6 +33,9 @@ def register(app: Flask) -> None:
             or new_trace_id()
         )
         bind_trace(g.trace_id)
+        if not request.host:
+            # Every link in the answer would lead nowhere.
+            raise BadRequest("The Host header is not a host's name")
 
     @app.after_request
     def end(answer: Response) -> Response:

@@ -38,6 +38,10 @@ def gateway(settings: Settings) -> list[str]:
         "--keep-alive", str(KEEPALIVE_SECONDS),
         "--worker-tmp-dir", _memory_folder(),
         "--no-control-socket",
+        "--config", "python:api.server",
+        # Whom to believe about the address a client used is a setting of ours, not gunicorn's habit.
+        "--forwarded-allow-ips", "",
+        "--forwarder-headers", "",
         "--log-level", "warning",
         "api.app:create_app()",
     ]  # fmt: skip

@@ -5,6 +5,7 @@ A message is only a wake-up call. It carries an id; losing it costs time, gettin
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -31,6 +32,7 @@ SWEEP_TASK = "pressroom.sweep"
 CONNECT_SECONDS = 3
 # A broker that takes connections and then says nothing is as good as none.
 ANSWER_SECONDS = 10
+AWAY_SECONDS = 3
 # Longer than any render may take: nothing rests on redelivery, and a double delivery is only noise.
 VISIBILITY_SECONDS = 6 * 3600
 LOST_CHILD_SECONDS = 1
@@ -104,6 +106,8 @@ def publish(app: Celery, wake: Wake, *, grace: float) -> bool:
     Returns:
         Whether the broker took the message.
     """
+    if time.monotonic() < getattr(app, "pressroom_broker_away_until", 0):
+        return False
     try:
         app.send_task(
             RENDER_TASK,
@@ -115,6 +119,8 @@ def publish(app: Celery, wake: Wake, *, grace: float) -> bool:
         )
     except (KombuError, RedisError, OSError) as error:
         log.warning("message not published", render_id=wake.render_id, queue=wake.queue, error=str(error))
+        # A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
+        app.pressroom_broker_away_until = time.monotonic() + AWAY_SECONDS
         return False
     return True
 

@@ -34,7 +34,7 @@ def _flag(text: object) -> bool:
         raise ValueError("expected 1 or 0 (or true, false, yes, no, on, off)") from None
 
 
-def _number(kind: type[int | float], low: float) -> Callable[[object], float]:
+def _number(kind: type[int | float], low: float, high: float = float("inf")) -> Callable[[object], float]:
     name = "a whole number" if kind is int else "a number"
 
     def convert(text: object) -> float:
@@ -44,6 +44,8 @@ def _number(kind: type[int | float], low: float) -> Callable[[object], float]:
             raise ValueError(f"expected {name}") from None
         if not low <= value < float("inf"):
             raise ValueError(f"expected {name} of at least {low}")
+        if value > high:
+            raise ValueError(f"expected {name} of at most {high}")
         return value
 
     return convert
@@ -63,11 +65,23 @@ def _listed(text: object) -> tuple[str, ...]:
 
 
 def _path(text: object) -> Path:
+    # The path becomes part of URLs and of the supervisor's configuration, where these mean something else.
+    if any(character in "%?#;" or not character.isprintable() for character in str(text)):
+        raise ValueError("expected a path without % ? # ; and control characters")
     return Path(str(text)).absolute()
 
 
-def _count(default: int, meaning: str, *, low: int = 1) -> int:
-    return cast("int", environ.var(default, converter=_number(int, low), help=meaning))
+def _url(*schemes: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text and not text.startswith(tuple(f"{scheme}:" for scheme in schemes)):
+            raise ValueError(f"expected a URL that begins with {', '.join(f'{scheme}:' for scheme in schemes)}")
+        return text
+
+    return convert
+
+
+def _count(default: int, meaning: str, *, low: int = 1, high: float = float("inf")) -> int:
+    return cast("int", environ.var(default, converter=_number(int, low, high), help=meaning))
 
 
 def _seconds(default: float, meaning: str, *, low: float = 0) -> float:
@@ -85,12 +99,12 @@ class Settings:
 
     home: Path = environ.var("./var", converter=_path, help="Folder that holds everything an embedded farm writes")
     host: str = _text("127.0.0.1", "Address the gateway listens on; one that is not loopback needs PRESSROOM_TOKENS")
-    port: int = _count(8000, "Port the gateway listens on")
+    port: int = _count(8000, "Port the gateway listens on", high=65535)
     tokens: tuple[str, ...] = environ.var("", converter=_listed, help="Accepted API tokens, comma-separated; sent as Bearer, or as the password of Basic")
     insecure: bool = environ.var("0", converter=_flag, help="1 lets the gateway listen without tokens on any address")
-    public_url: str = _text("", "Base of the links in answers, when clients reach the gateway under another address")
-    database_url: str = _text("", "SQLAlchemy URL, `postgresql://user:password@host/name`; empty: SQLite in the home")
-    broker_url: str = _text("", "`redis://[:password@]host:6379/0` or `redis+socket:///path`; empty: the home's Valkey")
+    public_url: str = _text("", "Base of the links in answers, when clients reach the gateway under another address", converter=_url("http", "https"))
+    database_url: str = _text("", "SQLAlchemy URL, `postgresql://user:password@host/name`; empty: SQLite in the home", converter=_url("postgresql", "postgresql+psycopg", "sqlite"))
+    broker_url: str = _text("", "`redis://[:password@]host:6379/0` or `redis+socket:///path`; empty: the home's Valkey", converter=_url("redis", "rediss", "redis+socket"))
     storage: str = _text("filesystem", "`filesystem` (a folder in the home) or `s3`", converter=_choice("filesystem", "s3"))
     s3_endpoint: str = _text("", "S3 server as `host:port`")
     s3_access_key: str = _text("", "S3 access key")
@@ -98,7 +112,7 @@ class Settings:
     s3_bucket: str = _text("pressroom", "S3 bucket; made when it is not there")
     s3_region: str = _text("us-east-1", "Region that the S3 bucket is in")
     s3_secure: bool = environ.var("1", converter=_flag, help="0 speaks HTTP to the S3 server instead of HTTPS")
-    gateway_threads: int = _count(32, "Requests that one gateway process serves at once")
+    gateway_threads: int = _count(32, "Requests that one gateway process serves at once; three of four may wait for renders", low=4, high=1000)
     gateway_processes: int = _count(1, "Gateway processes")
     max_body_bytes: int = _count(50 * MIB, "Largest request body; a larger one gets 413")
     inline_data_bytes: int = _count(256 * 1024, "Data larger than this goes to storage instead of the render's row", low=0)

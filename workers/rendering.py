@@ -183,7 +183,7 @@ class Renderer:
             return Failure(Cause.MEMORY, f"The render needed more memory than the {limit} bytes it may use")
         except StorageError as error:
             log.warning("storage failed", error=str(error))
-            return Failure(Cause.STORAGE, f"The document could not be stored: {error}")
+            return Failure(Cause.STORAGE, "The storage did not take the document; submit it again when it is back")
         except RenderError as error:
             return Failure(Cause(error.cause), error.message, error.line)
         except Exception:

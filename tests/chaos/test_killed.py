@@ -84,7 +84,7 @@ def kill_children(farm, database):
 
 def kill_worker(farm, database):
     """Kill the whole render worker while it is at work, and start another as a supervisor would."""
-    eventually(lambda: running(database) or None, every=0.005)
+    eventually(lambda: len(running(database)) > 0, every=0.005)
     farm.kill("render-worker")
     farm.run_workers()
 
@@ -141,7 +141,7 @@ def test_a_render_that_ends_while_the_database_is_away_is_written_when_it_is_bac
             postgres.kill()
             unavailable = farm.get(status_url)
             assert (unavailable.status_code, "Retry-After" in unavailable.headers) == (503, True)
-            eventually(lambda: (farm.home / "blobs" / "reports" / "late.txt").exists(), what="the document")
+            eventually((farm.home / "blobs" / "reports" / "late.txt").exists, what="the document")
             postgres.start()
 
             eventually(lambda: farm.get(status_url).status_code == 201, seconds=60)

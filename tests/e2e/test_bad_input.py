@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import socket
 
 import pytest
+from farms import eventually
 
 HTML = {"content": "<p>x", "recipe": "html"}
 
@@ -149,6 +151,47 @@ def test_a_body_that_does_not_say_it_is_json_is_refused(farm, content_type):
     assert answer.status_code == 415
     assert content_type in answer.json()["message"]
     assert "application/json" in answer.json()["message"]
+
+
+def raw(farm, text: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as client:
+        client.sendall(text)
+        return client.recv(65536)
+
+
+def test_a_malformed_chunk_is_the_clients_error(farm):
+    head = (
+        b"POST /api/report HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+
+    assert raw(farm, head + b"ZZ\r\nabc\r\n0\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("header", [b"X-Forwarded-Proto: https", b"X-Forwarded-Ssl: on", b"SCRIPT_NAME: /evil"])
+def test_nobody_is_believed_about_the_address_a_client_used(farm, header):
+    body = b'{"template": {"content": "x", "recipe": "text"}, "options": {"reports": {"async": true}}}'
+    head = b"POST /api/report HTTP/1.1\r\nHost: farm.example\r\nContent-Type: application/json\r\n" + header
+
+    answer = raw(farm, head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    assert b"Location: http://farm.example/reports/" in answer
+
+
+@pytest.mark.parametrize("host", [b"", b"a b", b"user@evil"])
+def test_a_host_that_is_none_is_refused(farm, host):
+    assert raw(farm, b"GET /api/ping HTTP/1.1\r\nHost: " + host + b"\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.timeout(90)
+def test_clients_that_fall_silent_do_not_keep_the_others_out(farm):
+    silent = [socket.create_connection(("127.0.0.1", farm.port)) for _ in range(40)]
+    try:
+        for client in silent:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ")
+        eventually(lambda: farm._answers("/healthz"), seconds=60)
+    finally:
+        for client in silent:
+            client.close()
 
 
 def test_a_body_over_the_limit_is_refused_with_the_limit(farm):

@@ -162,6 +162,11 @@ def test_a_document_can_be_revalidated_and_asked_for_in_parts(farm):
     last = farm.get(link, headers={"Range": "bytes=-3"})
     assert (last.status_code, last.content) == (206, b"you")
     assert farm.get(link, headers={"Range": "bytes=100-"}).status_code == 416
+    tag = whole.headers["ETag"]
+    assert farm.get(link, headers={"If-None-Match": f"W/{tag}"}).status_code == 304
+    assert farm.get(link, headers={"Range": "bytes=-99"}).content == b"<p>Hello you"
+    for condition, status in ((tag, 206), (f"W/{tag}", 200), ("Sat, 21 Nov 2026 00:00:00 GMT", 200), ('"other"', 200)):
+        assert farm.get(link, headers={"Range": "bytes=3-7", "If-Range": condition}).status_code == status
     head = farm.request("HEAD", link)
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "12", b"")
 
