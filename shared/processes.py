@@ -30,7 +30,7 @@ def gateway(settings: Settings) -> list[str]:
     return [
         *_module("gunicorn"),
         "--bind", f"{host}:{settings.port}",
-        "--worker-class", "gthread",
+        "--worker-class", "api.server.GatewayWorker",
         "--workers", str(settings.gateway_processes),
         "--threads", str(settings.gateway_threads),
         "--graceful-timeout", str(GRACEFUL_SECONDS),
