@@ -33,7 +33,7 @@ class Gateway:
         self.celery = queues.create_celery(settings)
         self.ended = EndedRenders(self.redis)
         # Of four threads, three may wait for renders; the fourth answers those who poll, submit and check.
-        self.places = threading.BoundedSemaphore(max(1, settings.gateway_threads * 3 // 4))
+        self.places = threading.BoundedSemaphore(settings.gateway_threads * 3 // 4)
         self._recipes: Mapping[str, str] = {}
         self._recipes_read_at = float("-inf")
         self._recipes_lock = threading.Lock()

@@ -177,7 +177,7 @@ def _rendered(accepted: Accepted, done: Render, *, download: bool) -> Response:
         g.report_id = report.id
         answer.headers["Permanent-Link"] = _link(report, "content")
         answer.headers["Report-Id"] = report.id
-        answer.headers["Report-BlobName"] = _blob_name(done)
+        answer.headers["Report-BlobName"] = reports.stored_name(done.blob_key or "")
     return answer
 
 
@@ -206,7 +206,7 @@ def _status(report: Report) -> Response:
         answer = jsonify(details | {"warnings": done.warnings} if done.warnings else details)
         answer.status_code = 201
         answer.headers["Location"] = _link(report, "content")
-        answer.headers["Report-BlobName"] = _blob_name(done)
+        answer.headers["Report-BlobName"] = reports.stored_name(done.blob_key or "")
     elif done.state == State.FAILED:
         answer = answer_error(
             500, done.error or "The render failed", cause=done.cause, line=done.error_line, reportId=report.id
@@ -226,7 +226,3 @@ def _document(report: Report, *, attachment: bool) -> Response:
         state = reports.PRESENTED[State(report.render.state)]
         raise NotFoundError(f"Report {report.id} has no document (its state is {state}); see {_link(report, 'status')}")
     return serve(gateway.current().storage, report.render, name=report.name, attachment=attachment)
-
-
-def _blob_name(done: Render) -> str:
-    return (done.blob_key or "").removeprefix("reports/")

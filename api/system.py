@@ -61,7 +61,7 @@ def version_() -> Response:
 
 @blueprint.get("/api/recipe")
 def recipes() -> Response:
-    """List the recipes that work: on a living worker, or, when none is known, all that are installed."""
+    """List the recipes that work on every living worker, or, when none is known, all that are installed."""
     states = gateway.current().recipe_states()
     return jsonify([name for name, state in states.items() if state == WORKING] or catalogue.names(catalogue.RECIPES))
 

@@ -12,7 +12,7 @@ from shared.settings import check_exposure, load_settings
 def main() -> None:
     """Run before the farm, as a process of its own, so that the launcher need not hold these modules for ever."""
     try:
-        check_exposure(load_settings(os.environ))
+        check_exposure(load_settings())
     except SettingsError as error:
         sys.exit(str(error))
     os.execvp("pressroom", ["pressroom", "migrate"])  # noqa: S606, S607 - the launcher put the environment's own folder first in PATH.

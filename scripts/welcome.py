@@ -71,7 +71,7 @@ class Gateway:
 
 def main() -> None:
     """Greet whoever started the farm."""
-    settings = load_settings(os.environ)
+    settings = load_settings()
     gateway = Gateway(settings)
     ready = wait_until_ready(gateway, settings.logs)
     print(f"Pressroom is ready at {gateway.url}\n", flush=True)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu import Queue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -42,6 +43,7 @@ log = logger(__name__)
 
 def create_celery(settings: Settings) -> Celery:
     """Make a Celery app that can publish. Tasks are added by `workers.app`."""
+    setup_logging.connect(_logging_is_ours)
     app = Celery("pressroom", broker=settings.broker, set_as_current=False)
     app.conf.update(
         # Results live in the database; a second store would be a second truth.
@@ -91,6 +93,10 @@ def create_celery(settings: Settings) -> Celery:
         },
     )
     return app
+
+
+def _logging_is_ours(**_: object) -> None:
+    """Keep Celery from setting up logging its own way, as any receiver of this signal does."""
 
 
 def publish(app: Celery, wake: Wake, *, grace: float) -> bool:

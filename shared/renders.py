@@ -224,6 +224,11 @@ def _end(session: Session, render_id: str, attempt: int, *, state: State, **valu
     return won or session.scalar(select(Render.attempt).where(Render.id == render_id, Render.state == state)) == attempt
 
 
+def too_long(render: Render) -> str:
+    """Say that a render outran its time limit, whichever of its two limits ended it."""
+    return f"The render took longer than its time limit of {render.timeout:g} s"
+
+
 def cancel(session: Session, render_id: str, *, only_queued: bool = False) -> bool:
     """End a render that nobody wants any more; False when it ended (or, with ``only_queued``, began) before."""
     states = (State.QUEUED,) if only_queued else (State.QUEUED, State.RUNNING)

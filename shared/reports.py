@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from shared.models import Render
 
+FOLDER = "reports/"
 BLOB_NAME_LENGTH = 200
 # No dot in folders: "a" is stored as a.pdf, and "a.pdf/b" would need a folder of that name.
 _BLOB_NAME = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -49,7 +50,12 @@ def checked_blob_name(name: str) -> str:
 
 def blob_stem(blob_name: str) -> str:
     """Return the storage key, without extension, of a report's object."""
-    return f"reports/{blob_name}"
+    return f"{FOLDER}{blob_name}"
+
+
+def stored_name(blob_key: str) -> str:
+    """Return the name, with extension, of a report's stored object: what ``Report-BlobName`` says."""
+    return blob_key.removeprefix(FOLDER)
 
 
 def create(

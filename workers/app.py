@@ -133,8 +133,6 @@ def create_app() -> Celery:
     app.task(process.caretaker.reconcile, name=queues.RECONCILE_TASK, shared=False)
     app.task(process.caretaker.sweep, name=queues.SWEEP_TASK, shared=False)
 
-    # Whoever connects here keeps Celery from setting up logging its own way.
-    signals.setup_logging.connect(_logging_is_configured)
     signals.worker_init.connect(process.load)
     signals.worker_ready.connect(process.begin)
     signals.worker_before_create_process.connect(_share_memory)
@@ -145,10 +143,6 @@ def create_app() -> Celery:
     # Signals hold their receivers weakly; the app holds the process.
     app.pressroom_process = process
     return app
-
-
-def _logging_is_configured(**_: object) -> None:
-    pass
 
 
 def _share_memory(**_: object) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from celery.signals import setup_logging
-
 from shared.memory import release_unused
 from shared.queues import create_celery
 from shared.settings import load_settings
@@ -23,13 +21,7 @@ def create_app(process: str) -> Celery:
     """
     settings = load_settings()
     configure_logging(settings, process=process)
-    # Whoever connects here keeps Celery from setting up logging its own way.
-    setup_logging.connect(_logging_is_configured)
     return create_celery(settings)
-
-
-def _logging_is_configured(**_: object) -> None:
-    pass
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class Heartbeat:
             with self._database.writing() as session:
                 for render in renders.held_by_child(session, worker_id=self._identity.id, child_pid=lost.pid):
                     if lost.timed_out:
-                        error = f"The render took longer than its time limit of {render.timeout:g} s"
+                        error = renders.too_long(render)
                         renders.fail(session, render.id, attempt=render.attempt, cause=Cause.TIMEOUT, error=error)
                         ended.append(render.id)
                     else:

@@ -176,8 +176,7 @@ class Renderer:
             with attempt.stopwatch.stage("store"):
                 return self._store(attempt, recipe, document)
         except SoftTimeLimitExceeded:
-            limit = attempt.render.timeout
-            return Failure(Cause.TIMEOUT, f"The render took longer than its time limit of {limit:g} s")
+            return Failure(Cause.TIMEOUT, renders.too_long(attempt.render))
         except MemoryError:
             limit = self._settings.render_memory_bytes
             return Failure(Cause.MEMORY, f"The render needed more memory than the {limit} bytes it may use")
@@ -192,7 +191,7 @@ class Renderer:
             return Failure(Cause.ENGINE, "The engine broke on this document; the log says more by the trace id")
 
     def _write_end(self, attempt: Attempt, end: renders.Result | Failure) -> bool:
-        """Write how an attempt ended, however long the database is away; False when it no longer counts."""
+        """Write how an attempt ended, waiting for a database that is away; False when it no longer counts."""
         try:
             for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS, wait_max=8):
                 with again, self._database.writing() as session:
