@@ -13,10 +13,13 @@ from pydantic_core import from_json
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import InvalidBodyError
+from shared.durations import duration
 
 SHOWN_CHARACTERS = 80
 MOST_PROBLEMS = 20
 NAME_LENGTH = 200
+# What a column of the database holds.
+LARGEST_INTEGER = 2**31 - 1
 EXPECTED = {
     "bool_type": "true or false",
     "string_type": "a text",
@@ -57,36 +60,53 @@ def _an_object(value: object) -> object:
     return value
 
 
+def _seconds(value: object) -> object:
+    """Read a duration: a text such as ``5m``, or milliseconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("a duration such as 30s, 5m, 2h or 1d, or milliseconds")  # noqa: TRY004  # As above.
+    try:
+        return duration(value if isinstance(value, str) else f"{value:.3f}")
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("expected ")) from error
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
+# Seconds; on the wire a duration.
+Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float)]
 JsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_an_object)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """The root of every shape: unknown fields are refused, and values must be of their type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False, frozen=True)
 
 
-class TemplateBody(_Strict):
+class TemplateBody(Strict):
     """``template`` of a render request."""
 
     id: Text | None = Field(default=None, alias="_id")
     shortid: Text | None = None
     name: Text | None = None
+    version: Annotated[int, Field(ge=1, le=LARGEST_INTEGER)] | None = None
     content: Text | None = None
     engine: Text | None = None
     recipe: Text | None = None
 
 
-class ReportsBody(_Strict):
-    """``options.reports`` of a render request."""
+class ReportsBody(Strict):
+    """``options.reports`` of a render request. ``expiresIn`` is a duration, ``keep`` pins the report."""
 
     save: bool = False
     run_async: bool = Field(default=False, alias="async")
     public: bool = False
     blob_name: Text | None = Field(default=None, alias="blobName")
+    keep: bool = False
+    expires_in: Duration | None = Field(default=None, alias="expiresIn")
 
 
-class OptionsBody(_Strict):
+class OptionsBody(Strict):
     """``options`` of a render request. ``timeout`` is in milliseconds."""
 
     report_name: Name | None = Field(default=None, alias="reportName")
@@ -95,7 +115,7 @@ class OptionsBody(_Strict):
     reports: ReportsBody = ReportsBody()
 
 
-class RenderBody(_Strict):
+class RenderBody(Strict):
     """The body of ``POST /api/report``."""
 
     template: TemplateBody
@@ -103,7 +123,7 @@ class RenderBody(_Strict):
     options: OptionsBody = OptionsBody()
 
 
-class NewTemplateBody(_Strict):
+class NewTemplateBody(Strict):
     """The body of ``POST /odata/templates``."""
 
     name: Name
@@ -114,7 +134,7 @@ class NewTemplateBody(_Strict):
     sample_data: JsonObject = Field(default=None, alias="sampleData")
 
 
-class ChangedTemplateBody(_Strict):
+class ChangedTemplateBody(Strict):
     """The body of ``PATCH /odata/templates('id')``; what is not named stays."""
 
     name: Name | None = None

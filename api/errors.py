@@ -9,7 +9,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError, NotReadyError, PressroomError
+from api import envelope
+from shared.exceptions import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    NotReadyError,
+    PressroomError,
+    TooLargeError,
+    UnsupportedTypeError,
+)
 from shared.storage import StorageError
 from shared.tracing import logger
 
@@ -51,11 +60,17 @@ class RenderFailedError(PressroomError):
 
 
 def answer_error(status: int, message: str, **details: Any) -> Response:
-    """Shape an error as the address family does that was asked: OData's, jsreport's, or plain text for a browser."""
+    """Shape an error as the address family does that was asked, or as plain text for a browser.
+
+    The families are ``/api/v1`` with its envelope, OData, and jsreport's.
+    """
     details = {name: value for name, value in details.items() if value is not None}
     offered = ["application/json", "text/plain", "text/html"]
     if request.accept_mimetypes.best_match(offered, default="application/json") != "application/json":
         answer = Response(f"{message}\n", mimetype="text/plain")
+    elif request.path.startswith("/api/v1/"):
+        several = details.get("errors")
+        answer = envelope.failure(status, [one["message"] for one in several] if several else [message])
     elif request.path.startswith("/odata"):
         answer = jsonify({"error": {"code": str(status), "message": message, **details}, "traceId": g.get("trace_id")})
     else:
@@ -69,6 +84,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(InvalidRequestError, _invalid)
     app.register_error_handler(NotFoundError, lambda error: answer_error(404, error.message))
     app.register_error_handler(ConflictError, lambda error: answer_error(409, error.message))
+    app.register_error_handler(TooLargeError, lambda error: answer_error(413, error.message))
+    app.register_error_handler(UnsupportedTypeError, lambda error: answer_error(415, error.message))
     app.register_error_handler(NotReadyError, lambda error: _later(error.message, error.retry_after))
     app.register_error_handler(RenderFailedError, _render_failed)
     app.register_error_handler(StorageError, _storage_failed)

@@ -46,6 +46,7 @@ def render(_name: str = "") -> Response:
             template_id=body.template.id,
             shortid=body.template.shortid,
             name=body.template.name,
+            version=body.template.version,
             content=body.template.content,
             engine=body.template.engine,
             recipe=body.template.recipe,

@@ -7,6 +7,8 @@ The tree::
     ├── InvalidRequestError the caller asked for something that cannot be done (a field and what was expected)
     ├── NotFoundError       the thing named does not exist
     ├── ConflictError       it exists, but its state or its name forbids the request
+    ├── TooLargeError       what was sent is over a limit of the farm
+    ├── UnsupportedTypeError what was sent is of a kind that the farm does not take
     ├── NotReadyError       the farm cannot do it in time; trying again later may help
     └── RenderError         a render failed, with its cause
         ├── TemplateError       the template does not compile or raises
@@ -51,6 +53,14 @@ class NotFoundError(PressroomError):
 
 class ConflictError(PressroomError):
     """Raised when another thing has the name already, or a state forbids the change."""
+
+
+class TooLargeError(PressroomError):
+    """Raised when what was sent is over a limit; the text names the limit and the setting."""
+
+
+class UnsupportedTypeError(PressroomError):
+    """Raised when what was sent is of a kind that the farm does not take; the text names those that it takes."""
 
 
 class NotReadyError(PressroomError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt  # SQLAlchemy reads the annotations at run time.
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from shared.database import UtcDateTime, now
@@ -47,6 +47,11 @@ class TemplateVersion(Base):
     engine: Mapped[str]
     recipe: Mapped[str]
     sample_data: Mapped[str | None]
+    options: Mapped[dict[str, Any] | None]
+    parameters: Mapped[list[Any] | None]
+    fields: Mapped[list[Any] | None]
+    context: Mapped[str | None]
+    context_colour: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
 
 
@@ -70,12 +75,18 @@ class Render(Base):
 
     ``attempt`` counts claims and is the fencing token: a worker may write only while the row still has the attempt
     number that it claimed. ``losses`` has one entry for each attempt that ended with its worker's or child's death.
+    ``kept`` says whether something else (a report) keeps the render; what nothing keeps is swept. ``used`` names what
+    the document was made of beside its template: ``{"templates": {name: version}, "assets": {name: sha256}}``.
     """
 
     __tablename__ = "renders"
     __table_args__ = (
         Index("renders_by_state", "state", "queue", "queued_at"),
         Index("renders_by_trace", "trace_id"),
+        # What a template's last renders took, for the estimate of the next one's end.
+        Index("renders_by_template", "template_version_id", "finished_at"),
+        # The sweep asks for these every minute, and the kept ones are many more.
+        Index("renders_unkept", "finished_at", sqlite_where=text("NOT kept"), postgresql_where=text("NOT kept")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -91,6 +102,7 @@ class Render(Base):
     data_key: Mapped[str | None]
     timeout: Mapped[float]
     blob_stem: Mapped[str]
+    kept: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[list[Any]] = mapped_column(default=list)
@@ -115,12 +127,34 @@ class Render(Base):
     pages: Mapped[int | None]
     timings: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[Any] | None]
+    used: Mapped[dict[str, Any] | None]
 
 
 class Report(Base):
-    """What jsreport's users keep of a render: a name, a permanent link, a lifetime of its own."""
+    """What jsreport's users keep of a render: a name, a permanent link, a lifetime of its own.
+
+    ``removed_at`` marks a report that is gone for everybody but the sweep: its row holds the blobName until the objects
+    are gone as well, so that no other report can come by the same key in between.
+    """
 
     __tablename__ = "reports"
+    __table_args__ = (
+        Index("reports_by_creation", "created_at", "id"),
+        Index("reports_by_name", "name", "id"),
+        Index("reports_by_task", "task_id"),
+        Index(
+            "reports_by_expiry",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL"),
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
+        Index(
+            "reports_removed",
+            "removed_at",
+            sqlite_where=text("removed_at IS NOT NULL"),
+            postgresql_where=text("removed_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     shortid: Mapped[str] = mapped_column(unique=True)
@@ -129,10 +163,88 @@ class Report(Base):
     blob_name: Mapped[str] = mapped_column(unique=True)
     public: Mapped[bool] = mapped_column(default=False)
     template_shortid: Mapped[str | None]
+    task_id: Mapped[str | None]
+    keep: Mapped[bool] = mapped_column(default=False, server_default=false())
+    expires_at: Mapped[dt.datetime | None]
+    removed_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     modified_at: Mapped[dt.datetime] = mapped_column(default=now())
 
     render: Mapped[Render] = relationship(lazy="joined", innerjoin=True)
+
+
+class Asset(Base):
+    """A file that templates use by its name: an image, a font, a style sheet. ``name`` is a path, as in ``a/b.png``."""
+
+    __tablename__ = "assets"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    shortid: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    media_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    blob_key: Mapped[str]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    modified_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class RetiredObject(Base):
+    """An object that no row names any more, until the sweep removes it: work that began with it may still read it."""
+
+    __tablename__ = "retired_objects"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    retired_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
+
+
+class Schedule(Base):
+    """A template that is rendered again and again at the times that a cron line names.
+
+    ``next_run_at`` is what beats compete for: who moves it on, in the transaction that writes the task, has fired it.
+    """
+
+    __tablename__ = "schedules"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    shortid: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    cron: Mapped[str]
+    timezone: Mapped[str]
+    template_shortid: Mapped[str]
+    data: Mapped[str | None]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    allow_overlap: Mapped[bool] = mapped_column(default=False)
+    max_retries: Mapped[int] = mapped_column(default=0)
+    retry_delay: Mapped[float]
+    next_run_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    modified_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class Task(Base):
+    """One run of a schedule. It outlives its schedule: what ran, and how it ended, stays to be looked up."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        # The second lock on a double firing, should the first ever fail.
+        UniqueConstraint("schedule_id", "due_at"),
+        Index("tasks_by_state", "state", "retry_at"),
+        Index("tasks_by_creation", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    schedule_id: Mapped[str]
+    schedule_shortid: Mapped[str]
+    trace_id: Mapped[str]
+    state: Mapped[str]
+    error: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    render_id: Mapped[str | None]
+    due_at: Mapped[dt.datetime]
+    retry_at: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    finished_at: Mapped[dt.datetime | None]
 
 
 class Worker(Base):

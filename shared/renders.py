@@ -23,7 +23,7 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import defer
 
 from shared.database import now
-from shared.models import Render, Report, Worker
+from shared.models import Render, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -80,6 +80,7 @@ class Submission:
         timeout: Time limit of one attempt, seconds.
         blob_stem: The result's storage key without extension.
         render_id: The id, where it had to be known before.
+        kept: Whether something keeps the render; what nothing keeps is swept.
     """
 
     trace_id: str
@@ -93,6 +94,7 @@ class Submission:
     timeout: float
     blob_stem: str
     render_id: str
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class Result:
     pages: int | None
     timings: Mapping[str, int]
     warnings: Sequence[str]
+    used: Mapping[str, Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def submit(session: Session, submission: Submission) -> Render:
         data_key=submission.data_key,
         timeout=submission.timeout,
         blob_stem=submission.blob_stem,
+        kept=submission.kept,
     )
     session.add(render)
     return render
@@ -186,6 +190,7 @@ def succeed(session: Session, render_id: str, *, attempt: int, result: Result) -
         pages=result.pages,
         timings=dict(result.timings),
         warnings=list(result.warnings),
+        used=None if result.used is None else dict(result.used),
     )
 
 
@@ -326,8 +331,7 @@ def unkept(session: Session, *, older_than: float, limit: int, offset: int = 0) 
     """Return ended renders of which nothing is kept: the results of synchronous requests without ``save``."""
     return session.scalars(
         select(Render)
-        .outerjoin(Report, Report.render_id == Render.id)
-        .where(Render.state.in_(ENDED), Render.finished_at < now(-older_than), Report.id.is_(None))
+        .where(~Render.kept, Render.state.in_(ENDED), Render.finished_at < now(-older_than))
         .order_by(Render.finished_at, Render.id)
         .limit(limit)
         .offset(offset)

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from shared.database import now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
 from shared.models import Report
@@ -65,8 +66,11 @@ def create(
     report_id: str,
     name: str,
     blob_name: str,
-    public: bool,
-    template_shortid: str | None,
+    public: bool = False,
+    template_shortid: str | None = None,
+    keep: bool = False,
+    expires_in: float | None = None,
+    task_id: str | None = None,
 ) -> Report:
     """Promise to keep a render's result.
 
@@ -81,6 +85,9 @@ def create(
         blob_name=blob_name,
         public=public,
         template_shortid=template_shortid,
+        keep=keep,
+        expires_at=None if expires_in is None else now(expires_in),
+        task_id=task_id,
     )
     session.flush()
     try:

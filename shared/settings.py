@@ -1,26 +1,40 @@
 """Every setting of the farm, one line each: name, environment variable, type, default, meaning.
 
 Only here is the environment read. Attribute ``home`` is the variable ``PRESSROOM_HOME``, and so on. A ``PRESSROOM_*``
-variable that is not declared here is refused with the nearest known name, so that a misspelling cannot pass
-unnoticed. The table in README.md is generated from this file (``pressroom settings``).
+or ``REPORTS_CLEAN_*`` variable that is not declared here is refused with the nearest known name, so that a misspelling
+cannot pass unnoticed. The table in README.md is generated from this file (``pressroom settings``).
+
+jsreport's users have a JSON file for what is said of the reports extension; ``PRESSROOM_CONFIG`` names one, and a
+variable wins over it.
 """
 
 from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import environ
 
+from shared.durations import duration
 from shared.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PREFIX = "PRESSROOM"
+OURS = (f"{PREFIX}_", "REPORTS_CLEAN_")
+# Spellings of one variable; the first is the seed's own, and the one that the table has.
+SPELLINGS = {"REPORTS_CLEAN_THRESHOLD": "REPORTS_CLEAN_TRESHOLD"}
+# Where the JSON file has what which variable says.
+CONFIGURED: dict[tuple[str, ...], str] = {
+    ("extensions", "reports", "cleanInterval"): "REPORTS_CLEAN_INTERVAL",
+    ("extensions", "reports", "cleanTreshold"): "REPORTS_CLEAN_TRESHOLD",
+    ("extensions", "reports", "cleanThreshold"): "REPORTS_CLEAN_TRESHOLD",
+}
 MIB = 1024 * 1024
 
 
@@ -64,6 +78,17 @@ def _listed(text: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in str(text).split(",") if part.strip())
 
 
+def _networks(text: object) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part) for part in _listed(text))
+    except ValueError as error:
+        raise ValueError(f"expected addresses or networks such as 10.0.0.0/8, comma-separated ({error})") from None
+
+
+def _duration(text: object) -> float | None:
+    return duration(str(text)) if str(text).strip() else None
+
+
 def _path(text: object) -> Path:
     # The path becomes part of URLs and of the supervisor's configuration, where these mean something else.
     if any(character in "%?#;" or not character.isprintable() for character in str(text)):
@@ -103,6 +128,8 @@ class Settings:
     tokens: tuple[str, ...] = environ.var("", converter=_listed, help="Accepted API tokens, comma-separated; sent as Bearer, or as the password of Basic")
     insecure: bool = environ.var("0", converter=_flag, help="1 lets the gateway listen without tokens on any address")
     public_url: str = _text("", "Base of the links in answers, when clients reach the gateway under another address", converter=_url("http", "https"))
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = environ.var("", converter=_networks, help="Addresses or networks of proxies whose `X-Forwarded-*` headers are believed, comma-separated")
+    config: str = _text("", "JSON file with jsreport's clean-up settings: `{\"extensions\": {\"reports\": {\"cleanInterval\": \"5m\", \"cleanTreshold\": \"1d\"}}}`; variables win over it")
     database_url: str = _text("", "SQLAlchemy URL, `postgresql://user:password@host/name`; empty: SQLite in the home", converter=_url("postgresql", "postgresql+psycopg", "sqlite"))
     broker_url: str = _text("", "`redis://[:password@]host:6379/0` or `redis+socket:///path`; empty: the home's Valkey", converter=_url("redis", "rediss", "redis+socket"))
     storage: str = _text("filesystem", "`filesystem` (a folder in the home) or `s3`", converter=_choice("filesystem", "s3"))
@@ -131,6 +158,13 @@ class Settings:
     republish_after: float = _seconds(10, "Age at which a queued render without a message is published again", low=0.1)
     max_losses: int = _count(3, "Attempts lost to dying workers after which a render fails as poisoned")
     transient_keep: float = _seconds(600, "How long the result of a synchronous render without `save` stays in storage")
+    reports_clean_interval: float | None = environ.var("5m", name="REPORTS_CLEAN_INTERVAL", converter=_duration, help="How often old reports are looked for: `30s`, `5m`, `1d`, or milliseconds")
+    reports_clean_treshold: float | None = environ.var("", name="REPORTS_CLEAN_TRESHOLD", converter=_duration, help="Age at which stored reports are removed, `..._THRESHOLD` for short; empty: never, but for those with an `expiresIn`")
+    schedule_interval: float = _seconds(1, "Between two looks for schedules that are due", low=0.1)
+    tasks_keep: float = _seconds(30 * 86400, "How long ended tasks of schedules can be looked up")
+    odata_page: int = _count(1000, "Most entities in one page of an OData list; the rest follows by its nextLink", high=100_000)
+    max_asset_bytes: int = _count(10 * MIB, "Largest asset; a larger one gets 413")
+    asset_cache_bytes: int = _count(256 * MIB, "Disk space for the assets that one worker keeps at hand")
     locale: str = _text("en", "Locale of the money, number and date filters when a template names none")
     log_level: str = _text("INFO", "Least severe level that is logged", converter=_choice("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = _text("json", "`json` (one object per line) or `console` (coloured, for people)", converter=_choice("json", "console"))
@@ -166,18 +200,20 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read and check the settings.
 
     Args:
-        environment: The process' environment, if None; only names that begin with ``PRESSROOM_`` are looked at.
+        environment: The process' environment, if None; only names that begin with ``PRESSROOM_`` or
+            ``REPORTS_CLEAN_`` are looked at.
 
     Raises:
-        SettingsError: A variable is unknown, malformed, or contradicts another.
+        SettingsError: A variable is unknown, malformed, or contradicts another; or the file is.
     """
-    environment = os.environ if environment is None else environment
+    environment = _respelled(os.environ if environment is None else environment)
     known = [declared["name"] for declared in described()]
     for name in environment:
-        if name.startswith(f"{PREFIX}_") and name not in known:
+        if name.startswith(OURS) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else "see the settings table in README.md"
             raise SettingsError(f"Unknown setting {name}: {hint}")
+    environment = {**_configured(environment.get(f"{PREFIX}_CONFIG", "")), **environment}
     for name in known:
         # A converter's error does not say which variable it was about, so each is tried alone first.
         if name in environment:
@@ -185,9 +221,57 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
                 environ.to_config(Settings, {name: environment[name]})
             except ValueError as error:
                 raise SettingsError(f"{name} is {environment[name]!r}: {error}") from error
-    settings = environ.to_config(Settings, dict(environment))
+    settings = environ.to_config(Settings, environment)
     _check_together(settings, environment)
     return settings
+
+
+def _respelled(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with one spelling for each variable."""
+    respelled = dict(environment)
+    for other, spelling in SPELLINGS.items():
+        value = respelled.pop(other, None)
+        if value is not None and respelled.setdefault(spelling, value) != value:
+            raise SettingsError(f"{spelling} and {other} are the same setting and contradict each other: set one")
+    return respelled
+
+
+def _configured(path: str) -> dict[str, str]:
+    """Return what the JSON file says, as the variables that say the same."""
+    if not path:
+        return {}
+    # jsreport's own example has comments, which JSON has not.
+    import json5  # noqa: PLC0415  # Only a farm with such a file pays for it.
+
+    said = f"PRESSROOM_CONFIG is {path!r}"
+    try:
+        content = json5.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{said}, which cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"{said}, which is not JSON: {error}") from error
+    found: dict[str, str] = {}
+    for keys, value in _leaves(content, ()):
+        name = CONFIGURED.get(keys)
+        if name is None:
+            known = ", ".join(".".join(one) for one in CONFIGURED)
+            raise SettingsError(f"{said}, which sets {'.'.join(keys) or 'no object'}: expected only {known}")
+        text = value if isinstance(value, str) else json.dumps(value)
+        if found.setdefault(name, text) != text:
+            raise SettingsError(f"{said}, which has {keys[-1]} in two spellings that contradict each other: keep one")
+        try:
+            _duration(text)
+        except ValueError as error:
+            raise SettingsError(f"{said}, in which {'.'.join(keys)} is {value!r}: {error}") from error
+    return found
+
+
+def _leaves(content: object, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from _leaves(value, (*keys, str(key)))
+    else:
+        yield keys, content
 
 
 def _check_together(settings: Settings, environment: Mapping[str, str]) -> None:

@@ -17,12 +17,12 @@ from shared.liveness import WORKING
 from shared.queues import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.orm import Session
 
     from shared.database import Database
-    from shared.models import Render, Report, Template
+    from shared.models import Render, Report, Template, TemplateVersion
     from shared.settings import Settings
     from shared.storage import Storage
 
@@ -33,11 +33,15 @@ SHORTEST_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateChoice:
-    """Which template to render. Inline properties override the stored template's; content alone needs none."""
+    """Which template to render. Inline properties override the stored template's; content alone needs none.
+
+    ``version`` pins one of a stored template's versions; without it, the newest is taken.
+    """
 
     template_id: str | None = None
     shortid: str | None = None
     name: str | None = None
+    version: int | None = None
     content: str | None = None
     engine: str | None = None
     recipe: str | None = None
@@ -50,10 +54,21 @@ class TemplateChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWish:
-    """How the result is to be kept as a report."""
+    """How the result is to be kept as a report.
+
+    Attributes:
+        blob_name: The stored object's name, without extension; None: the report's id.
+        public: Whether everybody may read it.
+        keep: Whether no clean-up may remove it.
+        expires_in: Seconds after which the clean-up may; None: as the farm's settings say.
+        task_id: The schedule's task that makes it.
+    """
 
     blob_name: str | None = None
     public: bool = False
+    keep: bool = False
+    expires_in: float | None = None
+    task_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +110,13 @@ class Accepted:
 
 
 def accept(
-    database: Database, storage: Storage, settings: Settings, order: Order, *, recipe_states: Mapping[str, str]
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    order: Order,
+    *,
+    recipe_states: Mapping[str, str],
+    within: Callable[[Session, Accepted], None] | None = None,
 ) -> Accepted:
     """Commit an order.
 
@@ -105,10 +126,12 @@ def accept(
         settings: The limits.
         order: What is asked.
         recipe_states: What the living workers say of their recipes; empty when nobody is known to live.
+        within: Called in the same transaction, for what must be written with the order or not at all; what it raises
+            takes everything back.
 
     Raises:
         InvalidRequestError: A field's value cannot be served.
-        NotFoundError: The template does not exist.
+        NotFoundError: The template, or the version of it, does not exist.
         ConflictError: The ``blobName`` is taken.
         StorageError: Large data could not be stored; nothing was accepted.
     """
@@ -117,11 +140,11 @@ def accept(
     if blob_name is not None:
         reports.checked_blob_name(blob_name)
     with database.reading() as session:
-        template = _find_template(session, order.template)
-    engine, recipe = _checked_engine_and_recipe(order.template, template, settings, recipe_states)
+        template, version = _find_template(session, order.template)
+    engine, recipe = _checked_engine_and_recipe(order.template, version, settings, recipe_states)
     name = order.report_name or (template.name if template else None) or DEFAULT_REPORT_NAME
     render_id, report_id = new_id(), new_id()
-    data, data_key = _put_data(storage, settings, render_id, order, template)
+    data, data_key = _put_data(storage, settings, render_id, order, version)
     try:
         with database.writing() as session:
             render = renders.submit(
@@ -130,7 +153,7 @@ def accept(
                     render_id=render_id,
                     trace_id=order.trace_id,
                     queue=order.queue,
-                    template_version_id=template.version_id if template else None,
+                    template_version_id=version.id if version else None,
                     content=order.template.content,
                     engine=engine,
                     recipe=recipe,
@@ -138,6 +161,7 @@ def accept(
                     data_key=data_key,
                     timeout=timeout,
                     blob_stem=reports.blob_stem(blob_name or report_id) if order.report else f"transient/{render_id}",
+                    kept=order.report is not None,
                 ),
             )
             report = None
@@ -150,31 +174,45 @@ def accept(
                     blob_name=blob_name or report_id,
                     public=order.report.public,
                     template_shortid=template.shortid if template else None,
+                    keep=order.report.keep,
+                    expires_in=order.report.expires_in,
+                    task_id=order.report.task_id,
                 )
+            accepted = Accepted(render, report, name)
+            if within is not None:
+                within(session, accepted)
     except BaseException:
         # Nothing was accepted, so nothing of it may stay.
         if data_key:
             storage.delete(data_key)
         raise
-    return Accepted(render, report, name)
+    return accepted
 
 
-def _find_template(session: Session, choice: TemplateChoice) -> Template | None:
+def _find_template(session: Session, choice: TemplateChoice) -> tuple[Template, TemplateVersion] | tuple[None, None]:
     if choice.names_a_stored_one:
-        return templates.find(session, template_id=choice.template_id, shortid=choice.shortid, name=choice.name)
+        template = templates.find(session, template_id=choice.template_id, shortid=choice.shortid, name=choice.name)
+        if choice.version is None:
+            return template, template.version
+        return template, templates.find_version(session, template, choice.version)
+    if choice.version is not None:
+        raise InvalidRequestError(
+            f"template.version is {choice.version}, of no stored template: it needs template._id, shortid or name",
+            field="template.version",
+        )
     if choice.content is None:
         raise InvalidRequestError(
             "template names nothing to render: expected content, or the _id, shortid or name of a stored template",
             field="template",
         )
-    return None
+    return None, None
 
 
 def _checked_engine_and_recipe(
-    choice: TemplateChoice, template: Template | None, settings: Settings, states: Mapping[str, str]
+    choice: TemplateChoice, version: TemplateVersion | None, settings: Settings, states: Mapping[str, str]
 ) -> tuple[str, str]:
-    engine = choice.engine or (template.version.engine if template else settings.default_engine)
-    recipe = choice.recipe or (template.version.recipe if template else settings.default_recipe)
+    engine = choice.engine or (version.engine if version else settings.default_engine)
+    recipe = choice.recipe or (version.recipe if version else settings.default_recipe)
     check_engine(engine)
     check_recipe(recipe, states)
     return engine, recipe
@@ -229,14 +267,14 @@ def _checked_timeout(timeout: float | None, settings: Settings) -> float:
 
 
 def _put_data(
-    storage: Storage, settings: Settings, render_id: str, order: Order, template: Template | None
+    storage: Storage, settings: Settings, render_id: str, order: Order, version: TemplateVersion | None
 ) -> tuple[str | None, str | None]:
     """Return the data as text for the row, or, where it is large, its storage key."""
     if order.data is not None:
         # ASCII only: a lone surrogate stays an escape, which every database and store can keep.
         text = json.dumps(order.data, separators=(",", ":"))
     else:
-        text = (template.version.sample_data if template else None) or "{}"
+        text = (version.sample_data if version else None) or "{}"
     if len(text) <= settings.inline_data_bytes:
         return text, None
     key = f"data/{render_id}.json"

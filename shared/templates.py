@@ -95,6 +95,22 @@ def find(
     return template
 
 
+def find_version(session: Session, template: Template, number: int) -> TemplateVersion:
+    """Return one version of a template.
+
+    Raises:
+        NotFoundError: It has no such version; the text names the newest.
+    """
+    version = session.scalars(
+        select(TemplateVersion).where(TemplateVersion.template_id == template.id, TemplateVersion.number == number)
+    ).one_or_none()
+    if version is None:
+        raise NotFoundError(
+            f"Template {template.name!r} has no version {number}: its newest is {template.version.number}"
+        )
+    return version
+
+
 def all_templates(session: Session) -> Sequence[Template]:
     """Return every template, by name."""
     return session.scalars(select(Template).order_by(Template.name)).all()

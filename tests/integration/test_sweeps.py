@@ -14,7 +14,7 @@ from shared.storage import StorageError
 
 
 def finished(database, storage, *, report=False, **changes):
-    render_id = orders.submitted(database, data=None, data_key=f"data/{new_id()}.json", **changes)
+    render_id = orders.submitted(database, data=None, data_key=f"data/{new_id()}.json", kept=report, **changes)
     row = orders.claimed(database, render_id)
     key = f"transient/{render_id}.html"
     for one in (key, row.data_key):
