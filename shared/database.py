@@ -68,7 +68,8 @@ def _now_sqlite(element: now, compiler: SQLCompiler, **options: Any) -> str:
 def _now_postgresql(element: now, compiler: SQLCompiler, **options: Any) -> str:
     shift = compiler.process(element.clauses, **options)
     moment = f" + ({shift}) * interval '1 second'" if shift else ""
-    return f"(clock_timestamp(){moment})"
+    # Not clock_timestamp(): that may differ from row to row, so no index can be used for what is compared with it.
+    return f"(statement_timestamp(){moment})"
 
 
 class Database:

@@ -10,6 +10,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from shared.database import UtcDateTime, now
 
+# Texts whose index has the order in which SQLite, and every client, compares them: not that of a country's language.
+BY_CODE_POINT = Text().with_variant(Text(collation="C"), "postgresql")
+
 
 class Base(DeclarativeBase):
     """The root of the tables; Python types map to the same columns everywhere."""
@@ -85,6 +88,11 @@ class Render(Base):
         Index("renders_by_trace", "trace_id"),
         # What a template's last renders took, for the estimate of the next one's end.
         Index("renders_by_template", "template_version_id", "finished_at"),
+        # Orders of lists over OData. Of a report the submission is the creation.
+        Index("renders_by_state_and_submission", "state", "submitted_at", "id"),
+        Index("renders_by_recipe_and_submission", "recipe", "submitted_at", "id"),
+        Index("renders_by_finish", "finished_at", "id"),
+        Index("renders_by_size", "size", "id"),
         # The sweep asks for these every minute, and the kept ones are many more.
         Index("renders_unkept", "finished_at", sqlite_where=text("NOT kept"), postgresql_where=text("NOT kept")),
     )
@@ -130,6 +138,11 @@ class Render(Base):
     used: Mapped[dict[str, Any] | None]
 
 
+def _index_of_shown(name: str, *columns: str) -> Index:
+    """Return an index of the reports that exist for others than the sweep."""
+    return Index(name, *columns, sqlite_where=text("removed_at IS NULL"), postgresql_where=text("removed_at IS NULL"))
+
+
 class Report(Base):
     """What jsreport's users keep of a render: a name, a permanent link, a lifetime of its own.
 
@@ -139,9 +152,12 @@ class Report(Base):
 
     __tablename__ = "reports"
     __table_args__ = (
-        Index("reports_by_creation", "created_at", "id"),
-        Index("reports_by_name", "name", "id"),
-        Index("reports_by_task", "task_id"),
+        # Orders of lists over OData, and what is looked for in them.
+        _index_of_shown("reports_by_creation", "created_at", "id", "name"),
+        _index_of_shown("reports_by_name", "name", "id"),
+        _index_of_shown("reports_by_task", "task_id", "created_at", "id"),
+        _index_of_shown("reports_by_template", "template_shortid", "created_at", "id"),
+        _index_of_shown("reports_by_public", "public", "created_at", "id"),
         Index(
             "reports_by_expiry",
             "expires_at",
@@ -159,7 +175,7 @@ class Report(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     shortid: Mapped[str] = mapped_column(unique=True)
     render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), index=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(BY_CODE_POINT)
     blob_name: Mapped[str] = mapped_column(unique=True)
     public: Mapped[bool] = mapped_column(default=False)
     template_shortid: Mapped[str | None]

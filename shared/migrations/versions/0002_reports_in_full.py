@@ -24,7 +24,11 @@ def upgrade() -> None:
     op.add_column("renders", sa.Column("used", sa.JSON(), nullable=True))
     op.execute("UPDATE renders SET kept = TRUE WHERE id IN (SELECT render_id FROM reports)")
     op.create_index("renders_by_template", "renders", ["template_version_id", "finished_at"])
-    _create_partial_index("renders_unkept", "renders", "finished_at", "NOT kept")
+    op.create_index("renders_by_state_and_submission", "renders", ["state", "submitted_at", "id"])
+    op.create_index("renders_by_recipe_and_submission", "renders", ["recipe", "submitted_at", "id"])
+    op.create_index("renders_by_finish", "renders", ["finished_at", "id"])
+    op.create_index("renders_by_size", "renders", ["size", "id"])
+    _create_partial_index("renders_unkept", "renders", ["finished_at"], "NOT kept")
 
     for column in (
         sa.Column("task_id", sa.Text(), nullable=True),
@@ -33,11 +37,22 @@ def upgrade() -> None:
         sa.Column("removed_at", UtcDateTime(), nullable=True),
     ):
         op.add_column("reports", column)
-    op.create_index("reports_by_creation", "reports", ["created_at", "id"])
-    op.create_index("reports_by_name", "reports", ["name", "id"])
-    op.create_index("reports_by_task", "reports", ["task_id"])
-    _create_partial_index("reports_by_expiry", "reports", "expires_at", "expires_at IS NOT NULL")
-    _create_partial_index("reports_removed", "reports", "removed_at", "removed_at IS NOT NULL")
+    # Of a report the submission is the creation: lists in that order begin with either table.
+    op.execute(
+        "UPDATE reports SET created_at = (SELECT submitted_at FROM renders WHERE renders.id = reports.render_id)"
+    )
+    if op.get_context().dialect.name == "postgresql":
+        op.execute('ALTER TABLE reports ALTER COLUMN name TYPE text COLLATE "C"')
+    for name, columns in (
+        ("reports_by_creation", ["created_at", "id", "name"]),
+        ("reports_by_name", ["name", "id"]),
+        ("reports_by_task", ["task_id", "created_at", "id"]),
+        ("reports_by_template", ["template_shortid", "created_at", "id"]),
+        ("reports_by_public", ["public", "created_at", "id"]),
+    ):
+        _create_partial_index(name, "reports", columns, "removed_at IS NULL")
+    _create_partial_index("reports_by_expiry", "reports", ["expires_at"], "expires_at IS NOT NULL")
+    _create_partial_index("reports_removed", "reports", ["removed_at"], "removed_at IS NOT NULL")
 
     op.create_table(
         "assets",
@@ -103,6 +118,6 @@ def upgrade() -> None:
     op.create_index("tasks_by_creation", "tasks", ["created_at", "id"])
 
 
-def _create_partial_index(name: str, table: str, column: str, condition: str) -> None:
+def _create_partial_index(name: str, table: str, columns: list[str], condition: str) -> None:
     where = sa.text(condition)
-    op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
+    op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
