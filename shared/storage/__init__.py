@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Generator, Iterator, Mapping
 
     from shared.settings import Settings
@@ -47,6 +48,19 @@ class Stored:
     size: int
     media_type: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a list names it.
+
+    Attributes:
+        key: Where it is.
+        modified_at: When it was last written, by the store's clock.
+    """
+
+    key: str
+    modified_at: dt.datetime
 
 
 class Storage(Protocol):
@@ -102,8 +116,8 @@ class Storage(Protocol):
         """
         ...
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """List the keys that begin with ``prefix``, each once, in any order.
+    def listed(self, prefix: str = "") -> Iterator[Listed]:
+        """List the objects whose keys begin with ``prefix``, each once, in any order.
 
         Objects that are written or deleted meanwhile may be listed or not.
 
@@ -111,6 +125,10 @@ class Storage(Protocol):
             ValueError: No key can begin so.
             StorageError: The store did not answer.
         """
+        ...
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """List only the keys, with the errors of `listed`."""
         ...
 
     def ping(self) -> None:

@@ -12,6 +12,7 @@ these two is an object. A temporary that is older than any write takes was left 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import errno
 import json
 import os
@@ -21,6 +22,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from shared.storage import (
     CHUNK_BYTES,
     KEY_CHARACTERS,
+    Listed,
     StorageError,
     Stored,
     check_key,
@@ -115,6 +117,14 @@ class FilesystemStorage:
                 for folder in path.relative_to(root).parents[:-1]:
                     (root / folder).rmdir()
 
+    def listed(self, prefix: str = "") -> Iterator[Listed]:
+        """List objects, as `shared.storage.Storage.listed` says."""
+        for key in self.keys(prefix):
+            with contextlib.suppress(FileNotFoundError):
+                # Deleted since its folder was read.
+                written = (self._root / key).stat().st_mtime
+                yield Listed(key, dt.datetime.fromtimestamp(written, dt.UTC))
+
     def keys(self, prefix: str = "") -> Iterator[str]:
         """List keys, as `shared.storage.Storage.keys` says."""
         check_prefix(prefix)
@@ -150,7 +160,8 @@ class FilesystemStorage:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
+                # mkdir says of a folder that came and went within it that it exists and is none.
                 if turn == _MOST_TURNS:
                     raise
             else:

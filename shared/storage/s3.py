@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from shared.exceptions import SettingsError
-from shared.storage import CHUNK_BYTES, StorageError, Stored, check_key, check_labels, check_prefix, check_range
+from shared.storage import CHUNK_BYTES, Listed, StorageError, Stored, check_key, check_labels, check_prefix, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -166,10 +166,14 @@ class S3Storage:
         with contextlib.suppress(FileNotFoundError), self._asking(f"delete {key}", key):
             self._clients.usual.remove_object(self._bucket, key)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """List keys, as `shared.storage.Storage.keys` says."""
+    def listed(self, prefix: str = "") -> Iterator[Listed]:
+        """List objects, as `shared.storage.Storage.listed` says."""
         check_prefix(prefix)
         return self._listed(prefix)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """List keys, as `shared.storage.Storage.keys` says."""
+        return (one.key for one in self.listed(prefix))
 
     def ping(self) -> None:
         """Ask for the bucket, and make it when it is missing, as `shared.storage.Storage.ping` says.
@@ -251,11 +255,11 @@ class S3Storage:
             # Read to its end, the connection is back in the pool already; else it is of no more use.
             answer.close()
 
-    def _listed(self, prefix: str) -> Iterator[str]:
+    def _listed(self, prefix: str) -> Iterator[Listed]:
         with contextlib.suppress(FileNotFoundError), self._asking("list its objects", prefix):
             for one in self._clients.usual.list_objects(self._bucket, prefix=prefix, recursive=True):
-                if one.object_name and not one.is_dir:
-                    yield one.object_name
+                if one.object_name and one.last_modified and not one.is_dir:
+                    yield Listed(one.object_name, one.last_modified)
 
     @contextlib.contextmanager
     def _asking(self, doing: str, key: str | None = None) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import multiprocessing
 import os
@@ -42,6 +43,16 @@ def s3(endpoint, **options):
 
 def open_files():
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_list_says_when_each_object_was_written(storage):
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=2)
+    storage.put("reports/a.pdf", b"x", media_type="application/pdf", metadata={})
+
+    [one] = storage.listed("reports/")
+
+    assert one.key == "reports/a.pdf"
+    assert before <= one.modified_at <= dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
 
 
 def test_an_object_comes_back_as_it_was_put(storage):
