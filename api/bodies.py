@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from flask import request
 from gunicorn.http.errors import ParseException
@@ -24,6 +24,7 @@ EXPECTED = {
     "bool_type": "true or false",
     "string_type": "a text",
     "dict_type": "an object",
+    "list_type": "a list",
     "model_type": "an object",
     "model_attributes_type": "an object",
     "int_type": "a whole number",
@@ -60,12 +61,24 @@ def _an_object(value: object) -> object:
     return value
 
 
+def writable(value: Any) -> Any:
+    """Refuse what the JSON reader takes and JSON has not."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("JSON, which has no NaN or Infinity and no number of thousands of digits") from error
+    return value
+
+
 def _seconds(value: object) -> object:
     """Read a duration: a text such as ``5m``, or milliseconds."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("a duration such as 30s, 5m, 2h or 1d, or milliseconds")  # noqa: TRY004  # As above.
     try:
         return duration(value if isinstance(value, str) else f"{value:.3f}")
+    except OverflowError:
+        # A whole number of hundreds of digits.
+        raise ValueError("a duration of more than 0 and at most 100 years") from None
     except ValueError as error:
         raise ValueError(str(error).removeprefix("expected ")) from error
 
@@ -74,7 +87,10 @@ Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
 # Seconds; on the wire a duration.
 Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float)]
-JsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_an_object)]
+JsonText = Annotated[str, Field(json_schema_extra={"contentMediaType": "application/json"})]
+JsonObject = Annotated[
+    dict[str, Any] | None, BeforeValidator(_an_object, json_schema_input_type=dict[str, Any] | JsonText | None)
+]
 
 
 class Strict(BaseModel):
@@ -106,6 +122,14 @@ class ReportsBody(Strict):
     expires_in: Duration | None = Field(default=None, alias="expiresIn")
 
 
+class ChangedReportBody(Strict):
+    """The body of ``PATCH /odata/reports('id')``; what is not named stays."""
+
+    report_name: Name | None = Field(default=None, alias="reportName")
+    public: bool | None = None
+    keep: bool | None = None
+
+
 class OptionsBody(Strict):
     """``options`` of a render request. ``timeout`` is in milliseconds."""
 
@@ -121,27 +145,6 @@ class RenderBody(Strict):
     template: TemplateBody
     data: JsonObject = None
     options: OptionsBody = OptionsBody()
-
-
-class NewTemplateBody(Strict):
-    """The body of ``POST /odata/templates``."""
-
-    name: Name
-    content: Text = ""
-    engine: Text | None = None
-    recipe: Text | None = None
-    shortid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
-    sample_data: JsonObject = Field(default=None, alias="sampleData")
-
-
-class ChangedTemplateBody(Strict):
-    """The body of ``PATCH /odata/templates('id')``; what is not named stays."""
-
-    name: Name | None = None
-    content: Text | None = None
-    engine: Text | None = None
-    recipe: Text | None = None
-    sample_data: JsonObject = Field(default=None, alias="sampleData")
 
 
 def read_body(shape: type[Body]) -> Body:
@@ -178,7 +181,7 @@ def read_body(shape: type[Body]) -> Body:
 
 def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
     """Return a field's path and what is wrong with it."""
-    path = _shortened(".".join(str(part) for part in error["loc"]))
+    path = _shortened(_path(error["loc"]))
     kind = error["type"]
     if kind == "json_invalid":
         why = str(error["ctx"]["error"])
@@ -198,14 +201,26 @@ def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
     return path, f"{subject} is {_shown(error['input'])}: expected {expected}"
 
 
+def _path(places: tuple[str | int, ...]) -> str:
+    """Write a field's path, as in ``parameters[2].default``."""
+    written = "".join(f"[{place}]" if isinstance(place, int) else f".{place}" for place in places)
+    return written.removeprefix(".")
+
+
 def _known_fields(shape: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
     """Return the wire names of the fields at a path of nested bodies."""
     for part in path:
         for name, field in shape.model_fields.items():
-            nested = field.annotation
-            if part in (name, field.alias) and isinstance(nested, type) and issubclass(nested, BaseModel):
-                shape = nested
+            if part in (name, field.alias):
+                shape = _shape_in(field.annotation) or shape
     return [field.alias or name for name, field in shape.model_fields.items()]
+
+
+def _shape_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the shape in a field's type: the type itself, or that of a list's entries, or of what is not None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _shape_in(part))), None)
 
 
 def _shown(value: object) -> str:

@@ -10,8 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared import catalogue, renders, reports, templates
-from shared.exceptions import InvalidRequestError
+from sqlalchemy.exc import IntegrityError
+
+from shared import catalogue, inventory, renders, reports, templates
+from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.identifiers import new_id
 from shared.liveness import WORKING
 from shared.queues import DEFAULT_QUEUE
@@ -80,7 +82,8 @@ class Order:
         template: What to render.
         data: The document's data; None: the stored template's sample data.
         report_name: The document's name; None: the template's.
-        timeout: Time limit, seconds; None: the farm's default.
+        timeout: Time limit, seconds; None: the template's, or else the farm's default.
+        download: Whether it is for saving rather than for viewing; None: as the template says.
         report: How to keep the result; None: not at all.
         queue: Where to wait.
     """
@@ -90,6 +93,7 @@ class Order:
     data: Mapping[str, Any] | None = None
     report_name: str | None = None
     timeout: float | None = None
+    download: bool | None = None
     report: ReportWish | None = None
     queue: str = DEFAULT_QUEUE
 
@@ -102,11 +106,13 @@ class Accepted:
         render: The queued render.
         report: The promised report, if one was asked for.
         name: The document's name, without extension.
+        download: Whether it is for saving rather than for viewing.
     """
 
     render: Render
     report: Report | None
     name: str
+    download: bool = False
 
 
 def accept(
@@ -135,14 +141,19 @@ def accept(
         ConflictError: The ``blobName`` is taken.
         StorageError: Large data could not be stored; nothing was accepted.
     """
-    timeout = _checked_timeout(order.timeout, settings)
     blob_name = order.report.blob_name if order.report else None
     if blob_name is not None:
         reports.checked_blob_name(blob_name)
     with database.reading() as session:
         template, version = _find_template(session, order.template)
     engine, recipe = _checked_engine_and_recipe(order.template, version, settings, recipe_states)
-    name = order.report_name or (template.name if template else None) or DEFAULT_REPORT_NAME
+    # What the template says of its renders holds where this one says nothing.
+    options = (version.options if version else None) or {}
+    timeout = checked_timeout(stored_timeout(options) if order.timeout is None else order.timeout, settings)
+    download = bool(options.get("download")) if order.download is None else order.download
+    name = (
+        order.report_name or options.get("reportName") or (template.name if template else None) or DEFAULT_REPORT_NAME
+    )
     render_id, report_id = new_id(), new_id()
     data, data_key = _put_data(storage, settings, render_id, order, version)
     try:
@@ -160,10 +171,13 @@ def accept(
                     data=data,
                     data_key=data_key,
                     timeout=timeout,
-                    blob_stem=reports.blob_stem(blob_name or report_id) if order.report else f"transient/{render_id}",
+                    blob_stem=reports.blob_stem(blob_name or report_id)
+                    if order.report
+                    else renders.transient_stem(render_id),
                     kept=order.report is not None,
                 ),
             )
+            _flush(session)
             report = None
             if order.report:
                 report = reports.create(
@@ -178,15 +192,22 @@ def accept(
                     expires_in=order.report.expires_in,
                     task_id=order.report.task_id,
                 )
-            accepted = Accepted(render, report, name)
+            accepted = Accepted(render, report, name, download)
             if within is not None:
                 within(session, accepted)
     except BaseException:
         # Nothing was accepted, so nothing of it may stay.
         if data_key:
-            storage.delete(data_key)
+            inventory.take_back(database, storage, data_key)
         raise
     return accepted
+
+
+def _flush(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise NotFoundError("The template was removed at this moment: there is nothing to render") from error
 
 
 def _find_template(session: Session, choice: TemplateChoice) -> tuple[Template, TemplateVersion] | tuple[None, None]:
@@ -255,7 +276,18 @@ def check_recipe(recipe: str, states: Mapping[str, str]) -> None:
         )
 
 
-def _checked_timeout(timeout: float | None, settings: Settings) -> float:
+def stored_timeout(options: Mapping[str, Any] | None) -> float | None:
+    """Return the time limit, seconds, of a template's ``options``; None when they have none."""
+    timeout = (options or {}).get("timeout")
+    return None if timeout is None else timeout / 1000
+
+
+def checked_timeout(timeout: float | None, settings: Settings) -> float:
+    """Return a time limit, seconds; the farm's default for None.
+
+    Raises:
+        InvalidRequestError: It is outside the farm's limits.
+    """
     if timeout is None:
         return settings.render_timeout
     if not SHORTEST_SECONDS <= timeout <= settings.render_timeout_max:

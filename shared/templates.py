@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import CursorResult, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import contains_eager, lazyload
 
 from shared.database import now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id, new_shortid
-from shared.models import Template, TemplateVersion
+from shared.models import Render, Schedule, Template, TemplateVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import InstrumentedAttribute, Session
     from sqlalchemy.sql.elements import ColumnElement
+
+MOST_SCHEDULES_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFields:
-    """What a caller says of a template. ``sample_data`` is JSON text of an object."""
+    """What a caller says of a template.
+
+    Attributes:
+        name: Its name, which no other template has.
+        content: Its text.
+        engine: The templating engine that it is written for.
+        recipe: What becomes of the markup.
+        sample_data: JSON text of an object; what it is rendered with when no data is sent.
+        options: Options of its renders that name none: ``reportName``, ``download``, ``timeout`` (milliseconds).
+        parameters: What it asks of whoever renders it.
+        fields: What it expects in the data.
+        context: A label that groups templates.
+        context_colour: The label's colour, ``#rrggbb``.
+    """
 
     name: str
     content: str
     engine: str
     recipe: str
     sample_data: str | None
+    options: dict[str, Any] | None = None
+    parameters: list[Any] | None = None
+    fields: list[Any] | None = None
+    context: str | None = None
+    context_colour: str | None = None
+
+
+class Newest(NamedTuple):
+    """Which version of a template is the newest: its id and its number."""
+
+    version_id: str
+    number: int
 
 
 def create(session: Session, fields: TemplateFields, *, shortid: str | None = None) -> Template:
-    """Store a new template as its version 1.
-
-    Args:
-        session: A writing transaction.
-        fields: What it is.
-        shortid: The shortid that it has elsewhere; None: a new one.
+    """Store a new template as its version 1, without looking at it.
 
     Raises:
         ConflictError: The name or the shortid is taken.
@@ -54,22 +78,33 @@ def create(session: Session, fields: TemplateFields, *, shortid: str | None = No
 
 
 def change(session: Session, template_id: str, fields: TemplateFields) -> Template:
-    """Store a template's next version.
+    """Store a template's next version, without looking at it.
 
     Raises:
         NotFoundError: There is no such template.
-        ConflictError: The new name is taken, or another save came first.
+        ConflictError: The new name is taken.
     """
-    template = find(session, template_id=template_id)
+    return replace(session, held(session, template_id), fields)
+
+
+def replace(session: Session, template: Template, fields: TemplateFields) -> Template:
+    """Store the next version of a template that is `held`, without looking at it.
+
+    Raises:
+        ConflictError: The new name is taken.
+    """
     number = session.scalar(select(func.max(TemplateVersion.number)).where(TemplateVersion.template_id == template.id))
-    version = _version(template.id, (number or 0) + 1, fields)
-    session.add(version)
+    template.version = _version(template.id, (number or 0) + 1, fields)
     template.name = fields.name
-    template.version_id = version.id
     template.modified_at = now()
-    _flush(session, f"There is a template named {fields.name!r} already, or this one was saved at the same moment")
-    session.refresh(template)
+    _flush(session, f"There is a template named {fields.name!r} already")
+    session.refresh(template, ["modified_at"])
     return template
+
+
+def fields_of(version: TemplateVersion) -> TemplateFields:
+    """Return what a version says of its template."""
+    return TemplateFields(**{field.name: getattr(version, field.name) for field in dataclasses.fields(TemplateFields)})
 
 
 def find(
@@ -88,10 +123,43 @@ def find(
     else:
         looked_for = ("name", name or "", Template.name == name)
     field, value, condition = looked_for
-    # Nothing here holds NUL, and PostgreSQL takes a question with one for an error.
-    template = None if "\0" in value else session.scalars(select(Template).where(condition)).one_or_none()
+    template = session.scalars(select(Template).where(condition)).one_or_none() if storable(value) else None
     if template is None:
         raise NotFoundError(f"There is no template whose {field} is {value!r}")
+    return template
+
+
+def find_by_any(session: Session, key: str) -> Template:
+    """Return the template whose id, or else shortid, or else name this is.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    condition = or_(Template.id == key, Template.shortid == key, Template.name == key)
+    found = session.scalars(select(Template).where(condition)).all() if storable(key) else []
+    if not found:
+        raise NotFoundError(f"There is no template whose id, shortid or name is {key!r}")
+    return min(found, key=lambda one: (one.id != key, one.shortid != key))
+
+
+def held(session: Session, template_id: str) -> Template:
+    """Return a template that nobody else changes or removes until this transaction ends.
+
+    Raises:
+        NotFoundError: There is no such template.
+    """
+    template = None
+    if storable(template_id):
+        # Without its version: PostgreSQL finds nothing when a joined row became another while it waited for the lock.
+        template = session.scalars(
+            select(Template)
+            .where(Template.id == template_id)
+            .options(lazyload(Template.version))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one_or_none()
+    if template is None:
+        raise NotFoundError(f"There is no template whose _id is {template_id!r}")
     return template
 
 
@@ -111,9 +179,110 @@ def find_version(session: Session, template: Template, number: int) -> TemplateV
     return version
 
 
-def all_templates(session: Session) -> Sequence[Template]:
-    """Return every template, by name."""
-    return session.scalars(select(Template).order_by(Template.name)).all()
+def newest(session: Session, name: str) -> Newest | None:
+    """Return the newest version of the template of a name; None when there is none."""
+    if not storable(name):
+        return None
+    found = session.execute(
+        select(Template.version_id, TemplateVersion.number)
+        .join(TemplateVersion, TemplateVersion.id == Template.version_id)
+        .where(Template.name == name)
+    ).one_or_none()
+    return None if found is None else Newest(*found)
+
+
+def text_of(session: Session, name: str, *, other_than: str | None) -> tuple[str, str] | None:
+    """Return content and engine of the template of a name; None when there is none.
+
+    Args:
+        session: A transaction.
+        name: The name.
+        other_than: The id of a template that is passed over: it is about to give up its name, perhaps.
+    """
+    if not storable(name):
+        return None
+    found = session.execute(
+        select(TemplateVersion.content, TemplateVersion.engine)
+        .join(Template, Template.version_id == TemplateVersion.id)
+        .where(Template.name == name, Template.id != (other_than or ""))
+    ).one_or_none()
+    return None if found is None else (found.content, found.engine)
+
+
+def version(session: Session, version_id: str) -> TemplateVersion | None:
+    """Return a version by its id; None when it is gone."""
+    return session.get(TemplateVersion, version_id)
+
+
+def versions(
+    session: Session, template: Template, *, search: str, limit: int, offset: int
+) -> tuple[int, Sequence[Any]]:
+    """Return how many versions a template has under a name, and number, name and time of some, the newest first.
+
+    Args:
+        session: A transaction.
+        template: The template.
+        search: What the name that it had contains, in whatever case.
+        limit: How many at most.
+        offset: How many come before.
+    """
+    chosen = (TemplateVersion.template_id == template.id, TemplateVersion.name.icontains(search, autoescape=True))
+    count = session.scalar(select(func.count()).select_from(TemplateVersion).where(*chosen)) or 0
+    found = session.execute(
+        select(TemplateVersion.number, TemplateVersion.name, TemplateVersion.created_at)
+        .where(*chosen)
+        .order_by(TemplateVersion.number.desc())
+        .limit(limit)
+        .offset(offset)
+    ).all()
+    return count, found
+
+
+def listing(
+    session: Session,
+    *,
+    search: str,
+    engine: str | None,
+    recipe: str | None,
+    context: str | None,
+    order_by: InstrumentedAttribute[Any],
+    descending: bool,
+    limit: int,
+    offset: int,
+) -> tuple[int, Sequence[Template]]:
+    """Return how many templates there are of a kind, and a page of them.
+
+    Args:
+        session: A transaction.
+        search: What their name or context contains, in whatever case.
+        engine: Their engine; None: any.
+        recipe: Their recipe; None: any.
+        context: Their label; None: any or none.
+        order_by: The column of `Template` or `TemplateVersion` that they are ordered by.
+        descending: Whether the last comes first.
+        limit: How many at most.
+        offset: How many come before.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    if search:
+        contains = [column.icontains(search, autoescape=True) for column in (Template.name, TemplateVersion.context)]
+        conditions.append(or_(*contains))
+    for column, value in (
+        (TemplateVersion.engine, engine),
+        (TemplateVersion.recipe, recipe),
+        (TemplateVersion.context, context),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    chosen = select(Template).join(Template.version).where(*conditions)
+    count = session.scalar(select(func.count()).select_from(chosen.with_only_columns(Template.id).subquery())) or 0
+    found = session.scalars(
+        chosen.options(contains_eager(Template.version))
+        .order_by(order_by.desc() if descending else order_by.asc(), Template.id)
+        .limit(limit)
+        .offset(offset)
+    ).all()
+    return count, found
 
 
 def remove(session: Session, template_id: str) -> None:
@@ -121,21 +290,56 @@ def remove(session: Session, template_id: str) -> None:
 
     Raises:
         NotFoundError: There is no such template.
+        ConflictError: Schedules render it; the text names them.
     """
-    session.delete(find(session, template_id=template_id))
+    template = held(session, template_id)
+    schedules = session.scalars(
+        select(Schedule.name)
+        .where(Schedule.template_shortid == template.shortid)
+        .order_by(Schedule.name)
+        .limit(MOST_SCHEDULES_NAMED + 1)
+    ).all()
+    if schedules:
+        named = ", ".join(repr(name) for name in schedules[:MOST_SCHEDULES_NAMED])
+        more = " and others" if len(schedules) > MOST_SCHEDULES_NAMED else ""
+        raise ConflictError(
+            f"Template {template.name!r} is rendered by the schedules {named}{more}: delete or change those first"
+        )
+    session.delete(template)
+
+
+def forget_unused_versions(session: Session, *, limit: int) -> int:
+    """Remove versions of removed templates that no render names any more, and return how many.
+
+    Args:
+        session: A writing transaction.
+        limit: How many at most.
+    """
+    unused = (
+        select(TemplateVersion.id)
+        .where(
+            ~exists().where(Template.id == TemplateVersion.template_id),
+            ~exists().where(Render.template_version_id == TemplateVersion.id),
+        )
+        .limit(limit)
+    )
+    forget = delete(TemplateVersion).where(TemplateVersion.id.in_(unused))
+    try:
+        with session.begin_nested():
+            result = session.execute(forget.execution_options(synchronize_session=False))
+    except IntegrityError:
+        # A render that was accepted just before its template was removed; the next sweep sees it.
+        return 0
+    return cast("CursorResult[Any]", result).rowcount
+
+
+def storable(value: str) -> bool:
+    """Say whether a column may hold this: PostgreSQL takes a question with NUL or half a character for an error."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _version(template_id: str, number: int, fields: TemplateFields) -> TemplateVersion:
-    return TemplateVersion(
-        id=new_id(),
-        template_id=template_id,
-        number=number,
-        name=fields.name,
-        content=fields.content,
-        engine=fields.engine,
-        recipe=fields.recipe,
-        sample_data=fields.sample_data,
-    )
+    return TemplateVersion(id=new_id(), template_id=template_id, number=number, **dataclasses.asdict(fields))
 
 
 def _flush(session: Session, conflict: str) -> None:

@@ -7,7 +7,8 @@ import signal
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared.exceptions import TemplateError
+from shared.exceptions import EngineError, TemplateError
+from workers.engines import Source
 from workers.engines.jinja import LONGEST_KEPT, MOST_TEMPLATES_KEPT, JinjaEngine
 from workers.engines.none import NoneEngine
 
@@ -17,8 +18,22 @@ def engine():
     return JinjaEngine()
 
 
-def expand(engine, content, *, markup=True, locale="en_IE", **data):
-    return engine.expand(content, data, markup=markup, locale=locale)
+class Shelf:
+    """Templates by name, and which of them were asked for."""
+
+    def __init__(self, templates):
+        self.templates = templates
+        self.asked = []
+
+    def find(self, name):
+        self.asked.append(name)
+        found = self.templates.get(name)
+        return Source(found, "jinja") if isinstance(found, str) else found
+
+
+def expand(engine, content, *, markup=True, locale="en_IE", others=None, **data):
+    library = others if others is None or isinstance(others, Shelf) else Shelf(others)
+    return engine.expand(content, data, markup=markup, locale=locale, library=library)
 
 
 def refused(engine, content, **data):
@@ -77,9 +92,9 @@ def test_nothing_of_one_document_reaches_the_next(engine):
         ("{% macro m() %}\n{{ 1 / 0 }}\n{% endmacro %}\n\n{{ m() }}", 2, "division by zero"),
         ("{% macro m(n) %}{{ m(n) }}{% endmacro %}\n{{ m(1) }}", 1, "nests too deeply"),
         ("{{ 1 | money }}", 1, "'currency'"),
-        ("\n{% include 'other' %}", 2, "the template 'other' cannot be loaded"),
-        ("{% extends '/etc/passwd' %}", 1, "the template '/etc/passwd' cannot be loaded"),
-        ("{% import 'other' as o %}", 1, "the template 'other' cannot be loaded"),
+        ("\n{% include 'other' %}", 2, 'there is no template named "other"'),
+        ("{% extends '/etc/passwd' %}", 1, 'there is no template named "/etc/passwd"'),
+        ("{% import 'other' as o %}", 1, 'there is no template named "other"'),
     ],
 )
 def test_an_error_names_the_line_and_what_was_wrong_there(engine, content, line, said):
@@ -210,8 +225,169 @@ def test_compiled_templates_are_kept_and_their_number_is_bounded():
         assert expand(engine, f"{n}{{{{ x }}}}", x="!") == f"{n}!"
         assert expand(engine, "{{ x }}", x=n) == str(n)
     assert len(engine._compiled) == MOST_TEMPLATES_KEPT
-    first, again = engine._template("{{ x }}", markup=True), engine._template("{{ x }}", markup=True)
-    assert first is again
     huge = "x" * (LONGEST_KEPT + 1)
     assert expand(engine, huge) == huge
     assert len(engine._compiled) == MOST_TEMPLATES_KEPT
+
+
+LAYOUT = "<h1>{% block title %}none{% endblock %}</h1>{% block body %}{% endblock %}"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{% include 'greeting' %}", "Hello &lt;Ada&gt;"),
+        ("{% include 'outer' %}", "[Hello &lt;Ada&gt;]"),
+        ("{% for name in ['a', 'b'] %}{% include 'greeting' %}{% endfor %}", "Hello aHello b"),
+        ("{% set name = 'x' %}{% include 'greeting' without context %}", "Hello "),
+        ("{% extends 'layout' %}{% block title %}{{ name }}{% endblock %}", "<h1>&lt;Ada&gt;</h1>"),
+        ("{% extends 'layout' %}{% block title %}{{ super() }}!{% endblock %}", "<h1>none!</h1>"),
+        ("{% extends 'half' %}{% block body %}b{% endblock %}", "<h1>half</h1>b"),
+        ("{% import 'macros' as m %}{{ m.bold(name) }}", "<b>&lt;Ada&gt;</b>"),
+        ("{% from 'macros' import bold as b %}{{ b('x') }}", "<b>x</b>"),
+        ("{% from 'macros' import price %}{{ price(1234.5) }}", "€1,234.50"),
+        ("{% from 'macros' import named with context %}{{ named() }}", "&lt;Ada&gt;"),
+        ("{% include 'no' ignore missing %}.", "."),
+        ("{% include ['no', 'greeting'] %}", "Hello &lt;Ada&gt;"),
+        ("{% include which %}", "Hello &lt;Ada&gt;"),
+        ("{% include 'gr' ~ 'eeting' %}", "Hello &lt;Ada&gt;"),
+        ("{% include 'Köpfe / 2 “x”' %}", "ü"),
+        ("{% extends 'layout' %}{% block body %}{% include 'layout' %}{% endblock %}", "<h1>none</h1><h1>none</h1>"),
+    ],
+)
+def test_a_template_can_be_made_of_others(engine, content, expected):
+    others = {
+        "greeting": "Hello {{ name }}",
+        "outer": "[{% include 'greeting' %}]",
+        "layout": LAYOUT,
+        "half": "{% extends 'layout' %}{% block title %}half{% endblock %}",
+        "macros": (
+            "{% macro bold(x) %}<b>{{ x }}</b>{% endmacro %}{% macro price(x) %}{{ x | money('EUR') }}{% endmacro %}"
+            "{% macro named() %}{{ name }}{% endmacro %}"
+        ),
+        "Köpfe / 2 “x”": "ü",
+    }
+    assert expand(engine, content, others=others, name="<Ada>", which="greeting") == expected
+
+
+def test_an_included_template_is_escaped_as_the_document_is(engine):
+    for markup, expected in ((True, "&lt;"), (False, "<"), (True, "&lt;")):
+        assert expand(engine, "{% include 'x' %}", others={"x": "{{ v }}"}, markup=markup, v="<") == expected
+
+
+def test_each_other_template_is_looked_for_once(engine):
+    shelf = Shelf({"a": "a{% include 'b' %}", "b": "b"})
+    content = (
+        "{% for i in range(3) %}{% include 'a' %}{% include 'no' ignore missing %}{% endfor %}{% import 'b' as b %}"
+    )
+    assert expand(engine, content, others=shelf) == "ababab"
+    assert shelf.asked == ["a", "b", "no"]
+
+
+def test_an_other_template_is_the_newest_at_each_render(engine):
+    content = "{% import 'm' as m %}{{ m.x }}{% include 'i' %}"
+    for n in ("1", "2"):
+        assert expand(engine, content, others={"m": f"{{% set x = {n} %}}", "i": n}) == n * 2
+
+
+def test_nothing_that_a_document_leaves_in_an_imported_template_reaches_the_next(engine):
+    counter = "{% set ns = namespace(n=0) %}{% macro next() %}{% set ns.n = ns.n + 1 %}{{ ns.n }}{% endmacro %}"
+    content = "{% import 'counter' as c %}{{ c.next() }}{{ c.next() }}"
+    assert [expand(engine, content, others={"counter": counter}) for _ in range(2)] == ["12", "12"]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("a\n{% include 'broken' %}", 2, 'line 3 of "broken": division by zero'),
+        ("\n{% include 'around' %}", 2, 'line 3 of "broken": division by zero'),
+        ("\n\n{% include 'unreadable' %}", 3, 'line 2 of "unreadable": Expected an expression, got'),
+        ("\n\n{% include 'lacking' %}", 3, 'line 2 of "lacking": there is no template named "no"'),
+        ("\n{% include 'lacking' ignore missing %}", 2, 'line 2 of "lacking": there is no template named "no"'),
+        ("\n{% include 'sum' %}", 2, '"sum": the template nests too deeply (a macro that calls'),
+        ("{% import 'macros' as m %}\n\n{{ m.fail() }}", 3, 'line 2 of "macros": division by zero'),
+        ("{% extends 'frame' %}\n{% block a %}\n{{ 1 / 0 }}{% endblock %}", 3, "line 3: division by zero"),
+        ("\n{% extends 'broken' %}", 2, 'line 3 of "broken": division by zero'),
+        ("\n{% include ['no', 'nope'] %}", 2, "line 2: none of the templates given were found: no, nope"),
+        ("\n{% include nothing %}", 2, "line 2: 'nothing' is undefined"),
+        ("\n{% extends nothing %}", 2, "line 2: 'nothing' is undefined"),
+        ("\n{% extends 5 %}", 2, "line 2: 5 is not the name of a template: expected a text"),
+        ("\n{% include [5] %}", 2, "line 2: 5 is not the name of a template: expected a text"),
+        ("\n{% include 'plain' %}", 2, "line 2: template \"plain\" is for the engine 'none': only one"),
+        ("\n{% include '\\0' %}", 2, 'line 2: there is no template named "\\u0000"'),
+        ("\n{% include '\\ud800' %}", 2, 'line 2: there is no template named "?"'),
+    ],
+)
+def test_an_error_in_another_template_names_its_line_there_and_the_line_that_led_to_it(engine, content, line, message):
+    others = {
+        "broken": "\n\n{{ 1 / 0 }}",
+        "around": "{% include 'broken' %}",
+        "unreadable": "\n{% for %}",
+        "lacking": "\n{% include 'no' %}",
+        "sum": "{{ 1" + "+1" * 20_000 + " }}",
+        "macros": "{% macro fail() %}\n{{ 1 / 0 }}{% endmacro %}",
+        "frame": "\n\n\n\n{% block a %}{% endblock %}",
+        "plain": Source("x", "none"),
+    }
+    error = refused(engine, content, others=others)
+    assert error.message.startswith(message)
+    assert error.line == line
+
+
+@pytest.mark.parametrize(
+    ("others", "way"),
+    [
+        ({"a": "{% include 'a' %}"}, '"a" -> "a"'),
+        (
+            {"a": "{% include 'b' %}", "b": "{% extends 'c' %}", "c": "{% import 'a' as a %}"},
+            '"c" -> "a" -> "b" -> "c"',
+        ),
+        ({"a": "{% include ['no', 'b'] %}", "b": "{% include data %}"}, '"b" -> "a" -> "b"'),
+        ({"a": "{% include data ~ '' ignore missing %}"}, '"a" -> "a"'),
+    ],
+    ids=["itself", "three", "by a name in the data", "though missing ones are ignored"],
+)
+def test_templates_that_go_in_a_circle_are_refused(engine, others, way):
+    error = refused(engine, "\n{% include 'a' %}", others=others, data="a")
+    assert error.line == 2
+    assert f"includes itself: {way}." in error.message
+
+
+def test_a_macro_of_another_template_may_call_itself(engine):
+    tree = "{% macro tree(n) %}{{ n.name }}{% for c in n.below %}({{ tree(c) }}){% endfor %}{% endmacro %}"
+    content = "{% from 'tree' import tree %}{{ tree(top) }}"
+    top = {"name": "a", "below": [{"name": "b", "below": [{"name": "c", "below": []}]}]}
+    assert expand(engine, content, others={"tree": tree}, top=top) == "a(b(c))"
+
+
+def test_a_template_cannot_look_for_any_number_of_others(engine):
+    content = "{% for i in range(99999) %}{% include i ~ '' ignore missing %}{% endfor %}"
+    shelf = Shelf({})
+    assert "more than 1000 others" in refused(engine, content, others=shelf).message
+    assert len(shelf.asked) == 1000
+
+
+def test_a_library_that_cannot_be_read_is_no_fault_of_the_template(engine):
+    class Away:
+        def find(self, name):
+            raise EngineError("away")
+
+    with pytest.raises(EngineError, match=r"^away$"):
+        engine.expand("{% include 'a' %}", {}, markup=True, locale="en", library=Away())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{% import 'x' as x %}{{ x.__class__ }}",
+        "{% import 'x' as x %}{{ x._body_stream }}",
+        "{% import 'x' as x %}{{ x.m.__call__ }}",
+        "{% from 'x' import m %}{{ m._func }}",
+        "{% extends 'x' %}{% block b %}{{ super.__call__ }}{% endblock %}",
+        "{% extends 'x' %}{% block b %}{{ super._context }}{% endblock %}",
+        "{% include 'y' %}",
+    ],
+)
+def test_the_sandbox_cannot_be_left_by_way_of_another_template(engine, content):
+    others = {"x": "{% macro m() %}{% endmacro %}{% block b %}{% endblock %}", "y": "{{ ''.__class__ }}"}
+    assert "may not use" in refused(engine, content, others=others).message

@@ -12,35 +12,51 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from jinja2 import TemplateSyntaxError
+from jinja2 import Template, TemplateSyntaxError
 
-from shared.exceptions import TemplateError
-from workers.engines import formats, symbols
+from shared.exceptions import EngineError, TemplateError
+from shared.includes import quoted
+from workers.engines import formats, inlined, symbols
+from workers.engines.others import Others
 from workers.engines.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from types import CodeType
 
-    from jinja2 import Template
+    from workers.engines import Library
+    from workers.fetching import Fetched
 
 # The render's own limits: whoever set them handles them.
 LIMITS = (MemoryError, SoftTimeLimitExceeded)
 
-MOST_TEMPLATES_KEPT = 64
+MOST_TEMPLATES_KEPT = 128
 # A larger template is rare, and compiled it takes many times its size.
 LONGEST_KEPT = 256 * 1024
 LONGEST_MESSAGE = 500
 ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 
 
+class _PlacedError(TemplateError):
+    """A template's error whose message says already in which template it is."""
+
+
 class JinjaEngine:
     """Expands Jinja templates over JSON data."""
 
     def __init__(self) -> None:
-        self._environments = {markup: _environment(autoescape=markup) for markup in (True, False)}
-        self._compiled: OrderedDict[tuple[bool, bytes], Template] = OrderedDict()
+        self._compiled: OrderedDict[tuple[bool, str | None, bytes], CodeType] = OrderedDict()
 
-    def expand(self, content: str, data: Mapping[str, Any], *, markup: bool, locale: str) -> str:
+    def expand(
+        self,
+        content: str,
+        data: Mapping[str, Any],
+        *,
+        markup: bool,
+        locale: str,
+        library: Library | None = None,
+        read_asset: Callable[[str], Fetched] | None = None,
+    ) -> str:
         """Expand a template.
 
         Args:
@@ -48,42 +64,56 @@ class JinjaEngine:
             data: The document's data; its top-level keys are the template's names.
             markup: Whether the result is HTML or XML, so that values must be escaped.
             locale: The locale of the filters ``money``, ``number``, ``date`` and ``datetime``.
+            library: The templates that it can include, import from and extend; None: there are none.
+            read_asset: Returns the asset of a name, for ``asset_text`` and ``asset_json``; None: there are none.
 
         Raises:
-            TemplateError: The template does not compile, or raises; with its line where it is known.
+            TemplateError: The template, or one that it includes, does not compile, or raises; with the template's line
+                where it is known.
+            EngineError: The library could not be read.
         """
-        template = self._template(content, markup=markup)
+        # Everything but the code is made anew: nothing that one document leaves in a template, or in what it imports,
+        # can reach the next.
+        everywhere = {formats.LOCALE_NAME: locale}
+        inlining = inlined.functions(read_asset)
+
+        def make(name: str | None, text: str) -> Template:
+            code = self._code(environment, name, text)
+            return Template.from_code(environment, code, environment.make_globals({**inlining, **everywhere}))
+
+        environment = _environment(autoescape=markup, others=Others(library, make))
+        root = make(None, content)
         try:
-            context = template.new_context({**data, formats.LOCALE_NAME: locale})
+            context = root.new_context({**data, **everywhere})
             # Not Template.render: that rebuilds every frame of the traceback, which after endless recursion takes long.
-            return "".join(template.root_render_func(context))
-        except LIMITS:
+            return "".join(root.root_render_func(context))
+        except (*LIMITS, EngineError):
             raise
         except Exception as error:
-            raise _template_error(error, line=_line_in(template, error)) from error
+            raise _raised(root, error) from error
 
-    def _template(self, content: str, *, markup: bool) -> Template:
-        key = (markup, hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest())
+    def _code(self, environment: Sandbox, name: str | None, content: str) -> CodeType:
+        # The code holds the name.
+        key = (bool(environment.autoescape), name, hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest())
         if key in self._compiled:
             self._compiled.move_to_end(key)
             return self._compiled[key]
         try:
-            template = self._environments[markup].from_string(content)
+            code = environment.compile(content, name)
         except LIMITS:
             raise
-        except TemplateSyntaxError as error:
-            raise _template_error(error, line=error.lineno) from error
         except Exception as error:
-            raise _template_error(error, line=None) from error
+            line = error.lineno if isinstance(error, TemplateSyntaxError) else None
+            raise _PlacedError(_place(line, name) + _message(error), line=line) from error
         if len(content) <= LONGEST_KEPT:
-            self._compiled[key] = template
+            self._compiled[key] = code
             if len(self._compiled) > MOST_TEMPLATES_KEPT:
                 self._compiled.popitem(last=False)
-        return template
+        return code
 
 
-def _environment(*, autoescape: bool) -> Sandbox:
-    environment = Sandbox(autoescape=autoescape)
+def _environment(*, autoescape: bool, others: Others) -> Sandbox:
+    environment = Sandbox(autoescape=autoescape, others=others)
     environment.filters |= {
         "money": formats.money,
         "number": formats.number,
@@ -95,18 +125,28 @@ def _environment(*, autoescape: bool) -> Sandbox:
     return environment
 
 
-def _line_in(template: Template, error: Exception) -> int | None:
-    """Return the line on which a template was when it raised: that of its innermost frame, which may be a macro's."""
-    line = None
-    frame = error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_globals.get("__jinja_template__") is template:
-            line = template.get_corresponding_lineno(frame.tb_lineno)
-        frame = frame.tb_next
-    return line
+def _raised(root: Template, error: Exception) -> TemplateError:
+    """Say what a template raised, and where: in it, or in another that it led to, as its line says."""
+    root_line = line = name = None
+    trace = error.__traceback__
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, Template):
+            # The innermost frame counts; it may be a macro's or a block's.
+            line, name = template.get_corresponding_lineno(trace.tb_lineno), template.name
+            root_line = line if template is root else root_line
+        trace = trace.tb_next
+    message = _message(error) if isinstance(error, _PlacedError) else _place(line, name) + _message(error)
+    return TemplateError(message, line=root_line)
 
 
-def _template_error(error: Exception, *, line: int | None) -> TemplateError:
+def _place(line: int | None, name: str | None) -> str:
+    parts = [] if line is None else [f"line {line}"]
+    parts += [] if name is None else [quoted(name)]
+    return f"{' of '.join(parts)}: " if parts else ""
+
+
+def _message(error: Exception) -> str:
     if isinstance(error, RecursionError):
         message = "the template nests too deeply (a macro that calls itself must come to an end)"
     elif isinstance(error, SyntaxError):
@@ -117,4 +157,5 @@ def _template_error(error: Exception, *, line: int | None) -> TemplateError:
     message = ADDRESS.sub("", " ".join(message.split())).partition("; use sys.")[0]
     if len(message) > LONGEST_MESSAGE:
         message = f"{message[:LONGEST_MESSAGE]}…"
-    return TemplateError(message if line is None else f"line {line}: {message}", line=line)
+    # Half of a surrogate pair, which a template can write, can be stored nowhere.
+    return message.encode("utf-8", "replace").decode()

@@ -9,31 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jinja2 import BaseLoader, TemplateNotFound
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from jinja2.runtime import Context
+
+    from workers.engines.others import Others
 
 LONGEST_REPETITION = 1_000_000
 MOST_BITS = 10_000
-
-
-class NoOtherTemplates(BaseLoader):
-    """Finds nothing: a template stands alone."""
-
-    def get_source(self, environment: Environment, template: str) -> NoReturn:
-        """Refuse to load another template.
-
-        Raises:
-            TemplateNotFound: Always.
-        """
-        del environment
-        raise TemplateNotFound(
-            template, f"the template {template!r} cannot be loaded: include, import and extends are not available"
-        )
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -41,15 +26,26 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**"})
 
-    def __init__(self, *, autoescape: bool) -> None:
+    def __init__(self, *, autoescape: bool, others: Others) -> None:
         """Make an environment.
 
         Args:
             autoescape: Whether values are escaped for HTML and XML.
+            others: The only way from a template to others.
         """
-        super().__init__(autoescape=autoescape, loader=NoOtherTemplates(), keep_trailing_newline=True, cache_size=0)
+        super().__init__(autoescape=autoescape, loader=others, keep_trailing_newline=True, cache_size=0)
+        self._others = others
         # Random filler text makes a document differ from run to run.
         del self.globals["lipsum"]
+
+    def join_path(self, template: Any, parent: str) -> Any:
+        """Note that one template names another; a name means the same everywhere.
+
+        Raises:
+            TemplateError: They would go in a circle.
+        """
+        self._others.note(parent, template)
+        return template
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read ``obj.attribute``; of an object of the data, a key wins over a method of its Python type."""
