@@ -1,7 +1,8 @@
-"""Serving a stored document: names, ranges, revalidation, streamed from storage."""
+"""Serving what is stored, documents and assets: names, ranges, revalidation, streamed from storage."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 CONTROL_CHARACTERS = dict.fromkeys((*range(32), 127), "_")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """What is known of an object that is to be served.
+
+    Attributes:
+        key: Where it is in storage.
+        media_type: Its ``Content-Type``.
+        size: Bytes.
+        sha256: Its hash, hexadecimal; the ``ETag``.
+        filename: Its name with extension, any Unicode.
+    """
+
+    key: str
+    media_type: str
+    size: int
+    sha256: str
+    filename: str
+
+
 def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> Response:
     """Answer with the document of a succeeded render, or the part of it that was asked for.
 
@@ -31,30 +51,52 @@ def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> R
         NotFoundError: The object is gone.
         StorageError: The store does not answer.
     """
-    answer = Response(mimetype=None, content_type=render.media_type)
-    answer.headers["Content-Disposition"] = disposition(f"{name}.{render.extension}", attachment=attachment)
+    stored = StoredFile(
+        key=render.blob_key or "",
+        media_type=render.media_type or "",
+        size=render.size or 0,
+        sha256=render.sha256 or "",
+        filename=f"{name}.{render.extension}",
+    )
+    answer = send(storage, stored, attachment=attachment)
     answer.headers["File-Extension"] = render.extension or ""
-    answer.headers["Accept-Ranges"] = "bytes"
-    # Documents are what senders make of them; a browser must not take one for something else.
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    if (render.media_type or "").startswith("text/html"):
+    if stored.media_type.startswith("text/html"):
         # A page that a document's sender wrote must not act as a page of the farm, with the reader's credentials.
         answer.headers["Content-Security-Policy"] = "sandbox allow-scripts allow-popups allow-downloads"
-    answer.set_etag(render.sha256 or "")
+    return answer
+
+
+def send(storage: Storage, stored: StoredFile, *, attachment: bool) -> Response:
+    """Answer with an object, or the part of it that was asked for.
+
+    Args:
+        storage: Where it is.
+        stored: What is known of it.
+        attachment: Whether a browser should save it rather than show it.
+
+    Raises:
+        NotFoundError: The object is gone.
+        StorageError: The store does not answer.
+    """
+    answer = Response(mimetype=None, content_type=stored.media_type)
+    answer.headers["Content-Disposition"] = disposition(stored.filename, attachment=attachment)
+    answer.headers["Accept-Ranges"] = "bytes"
+    # Files are what senders make of them; a browser must not take one for something else.
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.set_etag(stored.sha256)
     # Weak comparison, as RFC 9110 wants it here.
-    if request.if_none_match.contains_weak(render.sha256 or ""):
+    if request.if_none_match.contains_weak(stored.sha256):
         answer.status_code = 304
         return answer
-    size = render.size or 0
-    offset, length = _wanted_part(answer, size)
+    offset, length = _wanted_part(answer, stored.size)
     if length is None:
         return answer
     answer.content_length = length
     if request.method != "HEAD":
         try:
-            chunks = storage.stream(render.blob_key or "", offset=offset, length=length)
+            chunks = storage.stream(stored.key, offset=offset, length=length)
         except FileNotFoundError as error:
-            raise NotFoundError("The document is no longer in storage") from error
+            raise NotFoundError(f"{stored.filename} is no longer in storage") from error
         answer.response = chunks
     return answer
 

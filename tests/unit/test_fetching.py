@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import asset_files
 import pytest
+from asset_files import FakeAssets
+from billiard.exceptions import SoftTimeLimitExceeded
 
-from workers.fetching import MOST_REFUSALS_KEPT, SHOWN_CHARACTERS, Fetched, FetchPolicy, FetchRefusedError
+from shared.exceptions import NotFoundError, TemplateError
+from workers.assets import AssetUnavailableError
+from workers.fetching import (
+    MOST_FETCHES_OF_ONE,
+    MOST_REFUSALS_KEPT,
+    SHOWN_CHARACTERS,
+    Fetched,
+    FetchPolicy,
+    FetchRefusedError,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +60,8 @@ def test_everything_else_is_refused_and_remembered(url):
     policy = FetchPolicy()
     with pytest.raises(FetchRefusedError) as caught:
         policy.fetch(url)
-    assert "was not fetched" in caught.value.message
-    assert policy.refused == [url]
+    assert caught.value.message.startswith(f"{url} was not fetched: ")
+    assert policy.refused == [caught.value.message]
 
 
 def test_what_is_remembered_is_short_however_much_a_document_asks_for():
@@ -60,7 +72,7 @@ def test_what_is_remembered_is_short_however_much_a_document_asks_for():
                 policy.fetch(f"http://example.org/{n}/" + "x" * 10_000)
     assert len(policy.refused) == MOST_REFUSALS_KEPT
     assert len(set(policy.refused)) == MOST_REFUSALS_KEPT
-    assert max(map(len, policy.refused)) == SHOWN_CHARACTERS + 1
+    assert max(len(one.partition(" was not fetched")[0]) for one in policy.refused) == SHOWN_CHARACTERS + 1
 
 
 def test_each_document_has_its_own_memory():
@@ -68,3 +80,108 @@ def test_each_document_has_its_own_memory():
     with pytest.raises(FetchRefusedError):
         first.fetch("file:///x")
     assert FetchPolicy().refused == []
+
+
+PNG = asset_files.picture()
+
+
+@pytest.mark.parametrize(
+    "url", ["asset:my logo.png", "ASSET:my%20logo.png", "asset:my%20logo.png?v=2", "asset:my%20logo.png#part"]
+)
+def test_an_asset_url_leads_to_the_asset_of_that_name(url):
+    policy = FetchPolicy(FakeAssets(**{"my logo.png": PNG}))
+
+    assert policy.fetch(url) == Fetched(PNG, "image/png")
+    assert list(policy.used) == ["my logo.png"]
+    assert policy.refused == []
+
+
+def test_an_asset_that_is_not_there_is_refused_once_with_the_reason():
+    policy = FetchPolicy(FakeAssets(**{"logo.png": PNG}))
+    for _ in range(2):
+        with pytest.raises(FetchRefusedError):
+            policy.fetch("asset:lgo.png")
+
+    assert policy.refused == ["asset:lgo.png was not fetched: there is no asset named 'lgo.png'"]
+    assert policy.used == {}
+
+
+def test_a_document_sees_one_content_of_an_asset():
+    assets = FakeAssets(**{"logo.png": PNG})
+    policy = FetchPolicy(assets)
+    policy.fetch("asset:logo.png")
+    policy.fetch("asset:logo.png")
+
+    assert assets.asked == ["logo.png"]
+
+
+def test_without_assets_there_is_none():
+    policy = FetchPolicy()
+    with pytest.raises(FetchRefusedError, match="there is no asset named"):
+        policy.fetch("asset:logo.png")
+
+
+def test_what_a_style_sheet_names_is_relative_to_it():
+    policy = FetchPolicy(FakeAssets(**{"css/a.css": b"@import 'b.css';"}))
+    assert policy.fetch("asset:css/a.css").content == b'@import "asset:css/b.css";'
+    # A template that takes it in as text has no such place.
+    assert policy.read_asset("css/a.css").content == b"@import 'b.css';"
+
+
+def test_an_asset_is_read_by_its_name():
+    policy = FetchPolicy(FakeAssets(**{"a.json": b"{}"}))
+    assert policy.read_asset("a.json") == Fetched(b"{}", "application/json")
+    with pytest.raises(NotFoundError):
+        policy.read_asset("b.json")
+
+
+@pytest.mark.parametrize("error", [AssetUnavailableError("away"), MemoryError(), SoftTimeLimitExceeded()])
+def test_what_must_end_the_render_does_so_though_an_engine_swallows_it(error):
+    class Failing(FakeAssets):
+        def read(self, asset):
+            raise error
+
+    assets = Failing(**{"a.png": PNG, "b.png": PNG})
+    policy = FetchPolicy(assets)
+
+    def engine():
+        for url in ("asset:a.png", "asset:b.png", "data:,x"):
+            with pytest.raises(type(error)):
+                policy.fetch(url)
+
+    with pytest.raises(type(error)) as caught, policy.enforced():
+        engine()
+    assert caught.value is error
+    # After the first, nothing is asked for any more.
+    assert assets.asked == ["a.png"]
+
+
+def test_what_must_end_the_render_wins_over_what_an_engine_makes_of_it():
+    class Failing(FakeAssets):
+        def read(self, asset):
+            raise AssetUnavailableError("away")
+
+    policy = FetchPolicy(Failing(**{"a.png": PNG}))
+
+    def engine():
+        try:
+            policy.fetch("asset:a.png")
+        except AssetUnavailableError as error:
+            raise RuntimeError("broke") from error
+
+    with pytest.raises(AssetUnavailableError), policy.enforced():
+        engine()
+
+
+def test_an_error_of_its_own_passes():
+    with pytest.raises(RuntimeError), FetchPolicy().enforced():
+        raise RuntimeError
+
+
+def test_an_asset_that_is_asked_for_again_and_again_ends_the_render():
+    policy = FetchPolicy(FakeAssets(**{"a.css": b"@import 'a.css'"}))
+    for _ in range(MOST_FETCHES_OF_ONE):
+        policy.fetch("asset:a.css")
+
+    with pytest.raises(TemplateError, match="does it name itself"):
+        policy.fetch("asset:a.css#again")

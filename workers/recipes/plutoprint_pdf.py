@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import plutoprint
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared.exceptions import EngineError, TemplateError
+from shared.exceptions import EngineError, RenderError, TemplateError
 from workers.fetching import FetchRefusedError
 from workers.recipes import Document
 from workers.recipes.characters import check_markup
@@ -30,8 +30,9 @@ class _PolicyFetcher(plutoprint.ResourceFetcher):
     def fetch_url(self, url: str) -> plutoprint.ResourceData:
         try:
             found = self._policy.fetch(url)
-        except FetchRefusedError:
-            # An exception would only be printed to stderr, with its traceback, for each URL that a document names.
+        except (FetchRefusedError, RenderError, MemoryError, SoftTimeLimitExceeded):
+            # An exception would only be printed to stderr, with its traceback, for each URL that a document names; what
+            # must end the render is remembered in the policy.
             # Nothing of no type leaves the same gap as a resource that is not there, alternative text included.
             return plutoprint.ResourceData(b"", "", "")
         return plutoprint.ResourceData(found.content, found.media_type, "")

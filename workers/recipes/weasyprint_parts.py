@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher, URLFetcherResponse
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+from shared.exceptions import RenderError
 
 if TYPE_CHECKING:
     from workers.fetching import FetchPolicy
@@ -31,9 +34,14 @@ class PolicyFetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint is untyped.
 
         Raises:
             FetchRefusedError: The policy refused; WeasyPrint goes on without the resource.
+            FatalURLFetchingError: The render must end; it passes through WeasyPrint.
         """
         del headers
-        found = self._policy.fetch(url)
+        try:
+            found = self._policy.fetch(url)
+        except (RenderError, MemoryError, SoftTimeLimitExceeded) as error:
+            # Any other exception is only a resource that is not there. The policy remembers the reason.
+            raise FatalURLFetchingError from error
         return URLFetcherResponse(url, found.content, {"Content-Type": found.media_type})
 
 
@@ -69,3 +77,8 @@ class SharedFonts:
             self._process, self._renders = os.getpid(), 0
         self._renders += 1
         return fonts
+
+    def give_back(self) -> None:
+        """Let go of a document's own fonts, which lie in a temporary folder as long as somebody holds them."""
+        if self._fonts is not None and self._fonts.touched:
+            self._fonts = None

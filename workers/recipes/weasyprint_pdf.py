@@ -72,6 +72,8 @@ class WeasyPrintRecipe:
             raise EngineError(
                 f"WeasyPrint broke on this document ({type(error).__name__}): {_first_line(error)}"
             ) from error
+        finally:
+            self._fonts.give_back()
 
 
 def _first_line(error: Exception) -> str:
