@@ -24,6 +24,11 @@ def open_to_everybody(view: View) -> View:
     return view
 
 
+def is_open(view: object) -> bool:
+    """Say whether a view asks for no token."""
+    return bool(getattr(view, _OPEN, False))
+
+
 def register(app: Flask, settings: Settings) -> None:
     """Ask for a token before every route that is not open, if there are tokens."""
     tokens = tuple(token.encode() for token in settings.tokens)
@@ -31,7 +36,7 @@ def register(app: Flask, settings: Settings) -> None:
     @app.before_request
     def check() -> Response | None:
         view = app.view_functions.get(request.endpoint or "")
-        if not tokens or getattr(view, _OPEN, False) or _may_ask(tokens):
+        if not tokens or is_open(view) or _may_ask(tokens):
             return None
         answer = answer_error(
             401, "A token is needed: send it as 'Authorization: Bearer <token>', or as the password of Basic"

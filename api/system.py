@@ -12,6 +12,8 @@ from flask import Blueprint, Response, jsonify
 
 from api import gateway
 from api.access import open_to_everybody
+from api.openapi import described
+from api.openapi.operations import system as operations
 from shared import catalogue, liveness
 from shared.liveness import WORKING
 from shared.queues import RENDER_QUEUES
@@ -30,6 +32,7 @@ blueprint = Blueprint("system", __name__)
 
 @blueprint.get("/healthz")
 @open_to_everybody
+@described(operations.HEALTHZ)
 def healthz() -> Response:
     """Answer as long as the gateway itself works, whatever the rest does."""
     return jsonify(ok=True)
@@ -37,6 +40,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 @open_to_everybody
+@described(operations.READYZ)
 def readyz() -> Response:
     """Ask every part, and name those that do not answer."""
     parts = _ask(gateway.current())
@@ -48,18 +52,21 @@ def readyz() -> Response:
 
 @blueprint.get("/api/ping")
 @open_to_everybody
+@described(operations.PING)
 def ping() -> Response:
     """Answer."""
     return Response("pong", mimetype="text/plain")
 
 
 @blueprint.get("/api/version")
+@described(operations.VERSION)
 def version_() -> Response:
     """Name the version that runs."""
     return Response(version("pressroom"), mimetype="text/plain")
 
 
 @blueprint.get("/api/recipe")
+@described(operations.RECIPES)
 def recipes() -> Response:
     """List the recipes that work on every living worker, or, when none is known, all that are installed."""
     states = gateway.current().recipe_states()
@@ -67,6 +74,7 @@ def recipes() -> Response:
 
 
 @blueprint.get("/api/engine")
+@described(operations.ENGINES)
 def engines() -> Response:
     """List the templating engines."""
     return jsonify(catalogue.names(catalogue.ENGINES))

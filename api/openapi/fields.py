@@ -1,0 +1,186 @@
+"""What the fields of bodies, queries and entities mean, by shape. An idle gateway holds none of these texts.
+
+A test sees to it that every field has a text, and every text a field.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAMED = {
+    "_id": "Its id, given by the farm: a UUID that sorts by time.",
+    "shortid": "Its short id, safe in addresses.",
+    "name": "Its name.",
+}
+_DATED = {"creationDate": "When it was made.", "modificationDate": "When it was last changed."}
+_TEMPLATE = {
+    "name": "Its name, which no other template has.",
+    "content": "Its text, in the language of its engine.",
+    "engine": "The templating engine, one of `GET /api/engine`; left out: the farm's default.",
+    "recipe": "What makes the document, one of `GET /api/recipe`; left out: the farm's default.",
+    "sampleData": "What it is rendered with when a request brings no data: an object, or a text with the JSON of one.",
+    "options": "Options of those of its renders that name none themselves.",
+    "parameters": "What it asks of whoever renders it.",
+    "fields": "What it expects in the data, for those who send it.",
+    "context": "A label that groups templates.",
+    "contextColour": "The label's colour, as `#rrggbb`.",
+}
+_FIXED = "A shortid is chosen when the template is made: leave this out."
+_SCHEDULE = {
+    "name": "Its name, which no other schedule has; its reports are called so, too.",
+    "cron": "When it runs: minute, hour, day of month, month, day of week; six fields begin with seconds.",
+    "templateShortid": "The short id of the template that it renders.",
+    "timezone": "By whose clocks: the name of a zone in the time zone database.",
+    "data": "What it renders the template with; left out: the template's sample data.",
+    "enabled": "Whether it runs by itself. A schedule that does not can be run by hand.",
+    "allowOverlap": "Whether a run may begin while the one before goes on.",
+    "maxRetries": "How often a failed run is tried again, if another try may help.",
+}
+_PARAMETER = {
+    "name": "Its name in the template.",
+    "type": "What it must be.",
+    "description": "What it is for.",
+}
+
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "RenderBody": {
+        "template": "What to render.",
+        "data": "What the template's names stand for: an object, or a text that is the JSON of one. Left out: the "
+        "template's sample data.",
+        "options": "How to render it, and what to do with the document.",
+    },
+    "TemplateBody": {
+        "_id": "A stored template's id.",
+        "shortid": "A stored template's short id.",
+        "name": "A stored template's name.",
+        "version": "One of the stored template's versions, by its number; left out: the newest.",
+        "content": "The template's text. Alone, it is rendered without being stored; beside a stored template, it is "
+        "rendered in place of what is stored.",
+        "engine": "The templating engine, one of `GET /api/engine`.",
+        "recipe": "What makes the document, one of `GET /api/recipe`.",
+    },
+    "OptionsBody": {
+        "reportName": "The name of the document's file, without extension, and of the report; in any script.",
+        "download": "Whether a browser should save the document rather than show it.",
+        "timeout": "Milliseconds after which the render is given up.",
+        "reports": "Whether, and how, the document is kept.",
+    },
+    "ReportsBody": {
+        "save": "Wait for the document, and keep it as a report.",
+        "async": "Do not wait; keep the document as a report when it is done.",
+        "public": "Let everybody read the report who knows its address, without a token.",
+        "blobName": "The name of the stored object, with folders if you like, without extension. No two reports share "
+        "one.",
+        "keep": "Never clean the report up, however old.",
+        "expiresIn": "How long the report is kept, instead of as long as the farm keeps others: `30s`, `5m`, `2h`, "
+        "`1d`, or milliseconds.",
+    },
+    "ChangedReportBody": {
+        "reportName": "The report's new name.",
+        "public": "Whether everybody may read it who knows its address.",
+        "keep": "Whether it is never cleaned up.",
+    },
+    "NewTemplateBody": {
+        **_TEMPLATE,
+        "shortid": "The shortid that it has elsewhere, if it comes from there; left out: a new one.",
+    },
+    "ChangedTemplateBody": {**_TEMPLATE, "shortid": _FIXED},
+    "ReplacedTemplateBody": {**_TEMPLATE, "shortid": _FIXED},
+    "TemplateOptionsBody": {
+        "reportName": "The name of the document's file, without extension, and of the report.",
+        "download": "Whether a browser should save the document rather than show it.",
+        "timeout": "Milliseconds after which a render is given up.",
+    },
+    "ParameterBody": {
+        **_PARAMETER,
+        "required": "Whether a render without it is refused.",
+        "default": "What it is when a render does not say.",
+        "example": "A value that makes sense, for those who try it.",
+    },
+    "FieldBody": {**_PARAMETER, "name": "Its name in the data."},
+    "NewScheduleBody": {
+        **_SCHEDULE,
+        "shortid": "The shortid that it has elsewhere, if it comes from there; left out: a new one.",
+        "retryDelay": "Seconds until the first of those tries; twice as many until each further one.",
+    },
+    "ChangedScheduleBody": {**_SCHEDULE, "retryDelay": "Seconds until a failed run's first further try."},
+    "RunNowBody": {"scheduleId": "The schedule's `_id` or shortid."},
+    "NewAssetBody": {
+        "name": "Its name: a path such as `logos/northwind.png`. The extension says what it is.",
+        "content": "The file, in Base64.",
+    },
+    "ChangedAssetBody": {"name": "Its new name."},
+    "AssetQuery": {"folder": "Only those in this folder, and in the folders below it."},
+    "Report": {
+        **_NAMED,
+        **_DATED,
+        "reportName": "The same as `name`.",
+        "state": "`planned` while it waits or is made, then `success`, `error` or `cancelled`.",
+        "error": "Why there is no document, when the render failed.",
+        "recipe": "What made the document.",
+        "contentType": "The document's media type.",
+        "fileExtension": "The document's extension, without the dot.",
+        "templateShortid": "The short id of the template it was made of.",
+        "blobName": "The name of the stored object, without extension.",
+        "public": "Whether everybody may read it who knows its address.",
+        "keep": "Whether it is never cleaned up.",
+        "taskId": "The task that made it, when a schedule did.",
+        "traceId": "The trace id of the request that asked for it.",
+        "attempts": "How many workers have begun it; more than one if some died.",
+        "pages": "How many pages the document has.",
+        "size": "How large the document is, in bytes.",
+        "sha256": "The document's SHA-256, in hexadecimal digits.",
+        "startedDate": "When the last attempt began.",
+        "finishedDate": "When it ended, one way or the other.",
+        "expirationDate": "When it is cleaned up, if it says so itself.",
+    },
+    "Template": {
+        **_NAMED,
+        **_DATED,
+        **{name: text for name, text in _TEMPLATE.items() if name != "name"},
+        "engine": "The templating engine.",
+        "recipe": "What makes the document.",
+        "version": "The number of this version, counted from 1.",
+    },
+    "Asset": {
+        **_NAMED,
+        **_DATED,
+        "name": "The path by which templates name it, as in `asset:fonts/text.woff2`.",
+        "mediaType": "What kind of file it is.",
+        "size": "How large it is, in bytes.",
+        "sha256": "Its SHA-256, in hexadecimal digits.",
+    },
+    "Schedule": {
+        **_NAMED,
+        **_DATED,
+        **{name: text for name, text in _SCHEDULE.items() if name != "name"},
+        "retryDelay": "Seconds until a failed run's first further try.",
+        "nextRun": "When it runs next.",
+    },
+    "Task": {
+        "_id": _NAMED["_id"],
+        "creationDate": "When it was made.",
+        "scheduleShortid": "The short id of its schedule.",
+        "scheduleId": "The id of its schedule.",
+        "state": "How far it is.",
+        "error": "Why it made no report, when it did not.",
+        "attempt": "How often it has been tried.",
+        "renderId": "The render that it asked for.",
+        "dueDate": "The time of the schedule's cron line that it stands for.",
+        "traceId": "Its trace id: everything that it did has it.",
+        "finishDate": "When it ended, one way or the other.",
+    },
+}
+# Of queries, where a shape's own text does not say it better.
+QUERY_FIELDS: Mapping[str, str] = {
+    "page": "Which page, counted from 1.",
+    "pageSize": "How many a page has.",
+    "search": "A part of the name, in any case.",
+    "sort": "By what; with `-` before it, the other way round.",
+    "engine": "Only those of this templating engine.",
+    "recipe": "Only those of this recipe.",
+    "context": "Only those with this label.",
+}

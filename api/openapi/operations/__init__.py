@@ -1,0 +1,1 @@
+"""The descriptions of all routes, a module for each feature."""

@@ -1,0 +1,43 @@
+"""The variables of paths, explained once by their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.openapi.descriptions import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ID = {"type": "string", "minLength": 1}
+_SOME_ID = "0199a2c4-5d0e-7c1b-9f3a-2b8f0c6d4e11"
+
+
+def _path(name: str, text: str, example: str = _SOME_ID) -> Parameter:
+    return Parameter(name=name, where="path", text=text, schema=_ID, example=example)
+
+
+PATH: Mapping[str, Parameter] = {
+    one.name: one
+    for one in (
+        _path("report_id", "The report's `_id`: the answer that made it has it as `Report-Id`."),
+        _path("template_id", "The template's `_id`."),
+        _path("asset_id", "The asset's `_id`."),
+        _path("schedule_id", "The schedule's `_id`."),
+        _path("task_id", "The task's `_id`."),
+        _path("key", "The `_id`, shortid or name of the template; a name may hold slashes.", "shelf-label"),
+        Parameter(
+            name="number",
+            where="path",
+            text="The version's number.",
+            schema={"type": "integer", "minimum": 0},
+            example=1,
+        ),
+        _path(
+            "cron_line", "A cron line of five or six fields; one that begins with seconds has six.", "0 7 * * MON-FRI"
+        ),
+        _path(
+            "name", "Any name, slashes and all: it is for your logs and bookmarks, and changes nothing.", "invoice.pdf"
+        ),
+    )
+}
