@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from api import access, errors, reports, system, templates, tracing
+from api import access, assets, errors, links, odata, report_configs, reports, schedules, system, templates, tracing
 from api.gateway import Gateway
+from api.openapi import routes as openapi
 from shared import catalogue
 from shared.exceptions import SettingsError
 from shared.memory import release_unused
@@ -38,8 +39,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     tracing.register(app)
     access.register(app, settings)
     errors.register(app)
-    for feature in (system, reports, templates):
+    for feature in (system, odata, assets, reports, schedules, templates, report_configs, openapi):
         app.register_blueprint(feature.blueprint)
+    app.wsgi_app = links.behind_proxies(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]  # As Flask advises.
     release_unused()
     return app
 

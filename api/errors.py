@@ -72,11 +72,23 @@ def answer_error(status: int, message: str, **details: Any) -> Response:
         several = details.get("errors")
         answer = envelope.failure(status, [one["message"] for one in several] if several else [message])
     elif request.path.startswith("/odata"):
-        answer = jsonify({"error": {"code": str(status), "message": message, **details}, "traceId": g.get("trace_id")})
+        answer = jsonify({"error": _as_odata(status, message, **details), "traceId": g.get("trace_id")})
     else:
         answer = jsonify({"message": message, **details, "traceId": g.get("trace_id")})
     answer.status_code = status
     return answer
+
+
+def _as_odata(
+    status: int, message: str, *, field: str | None = None, errors: Sequence[dict[str, str]] = (), **others: Any
+) -> dict[str, Any]:
+    # The names are those of OData JSON 4.0, 19.1.
+    said: dict[str, Any] = {"code": str(status), "message": message, **others}
+    if field is not None:
+        said["target"] = field
+    if errors:
+        said["details"] = [{"code": str(status), "message": one["message"], "target": one["field"]} for one in errors]
+    return said
 
 
 def register(app: Flask) -> None:

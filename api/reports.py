@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from api import gateway, links, waiting
+from api import gateway, links, odata, waiting
 from api.access import open_to_everybody
-from api.bodies import RenderBody, read_body
+from api.bodies import ChangedReportBody, RenderBody, read_body
 from api.documents import serve
 from api.errors import RenderFailedError, answer_error
-from shared import renders, reports
+from api.openapi import described
+from api.openapi.operations import reports as operations
+from shared import estimates, renders, reports, sweeps
 from shared.exceptions import InvalidRequestError, NotFoundError, NotReadyError
 from shared.renders import Cause, State
 from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, accept
 
 if TYPE_CHECKING:
+    from api.bodies import ReportsBody
     from api.gateway import Gateway
     from shared.models import Render, Report
 
@@ -27,6 +30,7 @@ blueprint = Blueprint("reports", __name__)
 
 @blueprint.post("/api/report")
 @blueprint.post("/api/report/<path:_name>")
+@described(operations.RENDER, body=RenderBody)
 def render(_name: str = "") -> Response:
     """Render a document: now, or later with ``options.reports.async``."""
     body = read_body(RenderBody)
@@ -34,11 +38,8 @@ def render(_name: str = "") -> Response:
     run_async = wish.run_async or _says_yes("jsreport-options-reports-async") or _prefers_async()
     public = wish.public or _says_yes("jsreport-options-reports-public")
     keep = wish.save or run_async
-    if not keep and (wish.blob_name is not None or public):
-        field = "options.reports.blobName" if wish.blob_name is not None else "options.reports.public"
-        raise InvalidRequestError(
-            f"{field} is for a stored report: it needs options.reports.save or async", field=field
-        )
+    if not keep:
+        _refuse_wishes(wish, public=public)
     farm = gateway.current()
     order = Order(
         trace_id=g.trace_id,
@@ -53,8 +54,11 @@ def render(_name: str = "") -> Response:
         ),
         data=body.data,
         report_name=body.options.report_name,
+        download=body.options.download if "download" in body.options.model_fields_set else None,
         timeout=None if body.options.timeout is None else body.options.timeout / 1000,
-        report=ReportWish(blob_name=wish.blob_name, public=public) if keep else None,
+        report=ReportWish(blob_name=wish.blob_name, public=public, keep=wish.keep, expires_in=wish.expires_in)
+        if keep
+        else None,
     )
     if run_async:
         accepted = _accept(farm, order)
@@ -72,22 +76,25 @@ def render(_name: str = "") -> Response:
     if done.state != State.SUCCEEDED:
         _forget(farm, accepted)
         raise _failure(done)
-    return _rendered(accepted, done, download=body.options.download)
+    return _rendered(accepted, done)
 
 
 @blueprint.get("/reports/<report_id>/status")
+@described(operations.STATUS)
 def status(report_id: str) -> Response:
     """Tell how far a report is: 201 with its ``Location`` when it is there."""
     return _status(_report(report_id))
 
 
 @blueprint.get("/reports/<report_id>/content")
+@described(operations.CONTENT)
 def content(report_id: str) -> Response:
     """Serve a report's document for viewing."""
     return _document(_report(report_id), attachment=False)
 
 
 @blueprint.get("/reports/<report_id>/attachment")
+@described(operations.ATTACHMENT)
 def attachment(report_id: str) -> Response:
     """Serve a report's document for saving."""
     return _document(_report(report_id), attachment=True)
@@ -95,6 +102,7 @@ def attachment(report_id: str) -> Response:
 
 @blueprint.get("/reports/public/<report_id>/status")
 @open_to_everybody
+@described(operations.PUBLIC_STATUS)
 def public_status(report_id: str) -> Response:
     """As `status`, for a public report."""
     return _status(_report(report_id, public=True))
@@ -102,6 +110,7 @@ def public_status(report_id: str) -> Response:
 
 @blueprint.get("/reports/public/<report_id>/content")
 @open_to_everybody
+@described(operations.PUBLIC_CONTENT)
 def public_content(report_id: str) -> Response:
     """As `content`, for a public report."""
     return _document(_report(report_id, public=True), attachment=False)
@@ -109,6 +118,7 @@ def public_content(report_id: str) -> Response:
 
 @blueprint.get("/reports/public/<report_id>/attachment")
 @open_to_everybody
+@described(operations.PUBLIC_ATTACHMENT)
 def public_attachment(report_id: str) -> Response:
     """As `attachment`, for a public report."""
     return _document(_report(report_id, public=True), attachment=True)
@@ -122,6 +132,41 @@ def _report(report_id: str, *, public: bool = False) -> Report:
         raise NotFoundError(f"There is no report {report_id!r}")
     g.report_id = report.id
     return report
+
+
+@blueprint.patch("/odata/reports('<report_id>')")
+@blueprint.patch("/odata/reports(<report_id>)")
+@described(operations.CHANGE, body=ChangedReportBody)
+def change(report_id: str) -> Response:
+    """Rename a report, open it to everybody or close it, pin it or unpin it."""
+    body = read_body(ChangedReportBody)
+    with gateway.current().database.writing() as session:
+        reports.change(session, report_id, name=body.report_name, public=body.public, keep=body.keep)
+    return odata.no_content()
+
+
+@blueprint.delete("/odata/reports('<report_id>')")
+@blueprint.delete("/odata/reports(<report_id>)")
+@described(operations.REMOVE)
+def remove(report_id: str) -> Response:
+    """Remove a report and its document; one that is not done yet is cancelled."""
+    farm = gateway.current()
+    sweeps.remove_report(farm.database, farm.storage, report_id)
+    return odata.no_content()
+
+
+def _refuse_wishes(wish: ReportsBody, *, public: bool) -> None:
+    for field, wished in (
+        ("blobName", wish.blob_name is not None),
+        ("public", public),
+        ("keep", wish.keep),
+        ("expiresIn", wish.expires_in is not None),
+    ):
+        if wished:
+            raise InvalidRequestError(
+                f"options.reports.{field} is for a stored report: it needs options.reports.save or async",
+                field=f"options.reports.{field}",
+            )
 
 
 def _says_yes(header: str) -> bool:
@@ -146,8 +191,7 @@ def _accept(farm: Gateway, order: Order) -> Accepted:
 def _forget(farm: Gateway, accepted: Accepted) -> None:
     """Take back the report of a caller who is told that there is none: its blobName is free for the next try."""
     if accepted.report is not None:
-        with farm.database.writing() as session:
-            reports.remove(session, accepted.report.id)
+        sweeps.withdraw_report(farm.database, farm.storage, accepted.report.id)
 
 
 def _begun(accepted: Accepted) -> Response:
@@ -171,8 +215,8 @@ def _begun(accepted: Accepted) -> Response:
     return answer
 
 
-def _rendered(accepted: Accepted, done: Render, *, download: bool) -> Response:
-    answer = serve(gateway.current().storage, done, name=accepted.name, attachment=download)
+def _rendered(accepted: Accepted, done: Render) -> Response:
+    answer = serve(gateway.current().storage, done, name=accepted.name, attachment=accepted.download)
     report = accepted.report
     if report is not None:
         g.report_id = report.id
@@ -215,11 +259,21 @@ def _status(report: Report) -> Response:
     elif done.state == State.CANCELLED:
         answer = answer_error(410, "The render was cancelled", reportId=report.id)
     else:
-        answer = jsonify(details)
+        answer = jsonify(details | _outlook(done))
         answer.headers["Retry-After"] = str(POLL_SECONDS)
     answer.headers["Report-State"] = state
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _outlook(render: Render) -> dict[str, Any]:
+    """Say where in the queue a render is and how long it will take, as far as that is known."""
+    farm = gateway.current()
+    with farm.database.reading() as session:
+        place = estimates.position(session, render) if render.state == State.QUEUED else None
+        left = estimates.seconds_left(session, render, place=place, dead_after=farm.settings.worker_dead_after)
+    outlook: dict[str, Any] = {} if place is None else {"positionInQueue": place}
+    return outlook if left is None else outlook | {"estimatedSecondsLeft": round(left, 1)}
 
 
 def _document(report: Report, *, attachment: bool) -> Response:

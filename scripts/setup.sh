@@ -79,8 +79,9 @@ for library, package in packages.items():
         print(package)
 programs = {"pdftoppm": "poppler-utils"}
 if sys.argv[1] == "test":
-    # The README's session is pasted into a shell, and bar codes are read from rendered pages.
-    programs |= {"curl": "curl", "zbarimg": "zbar-tools"}
+    # The README's session is pasted into a shell, bar codes are read from rendered pages, and clients written for
+    # jsreport and for OData run on Node.
+    programs |= {"curl": "curl", "zbarimg": "zbar-tools", "node": "nodejs", "npm": "npm"}
 for program, package in programs.items():
     if not shutil.which(program):
         print(package)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from shared import processes
+from shared.durations import duration
 from shared.exceptions import PressroomError
 from shared.settings import Settings, check_exposure, described, load_settings
 
@@ -96,6 +97,42 @@ def migrate(settings: Settings) -> None:
     from shared.database import migrate as bring_up  # noqa: PLC0415  # SQLAlchemy is heavy.
 
     bring_up(settings.database)
+
+
+@main.group()
+def storage() -> None:
+    """Look after what is stored."""
+
+
+@storage.command()
+@click.option("--repair", is_flag=True, help="Remove the objects that no row names.")
+@click.option(
+    "--grace", default="1h", show_default=True, help="Younger objects are left alone: their rows may be on the way."
+)
+@click.pass_obj
+def check(settings: Settings, *, repair: bool, grace: str) -> None:
+    """Compare the objects in storage with the rows that name them.
+
+    Prints a line for each object that no row names (orphan) and each row whose object is gone (missing). Exit code 1
+    tells that something was found that is still so.
+    """
+    from shared.database import Database  # noqa: PLC0415  # SQLAlchemy is heavy.
+    from shared.inventory import check as compare  # noqa: PLC0415  # As above.
+    from shared.storage import StorageError, create_storage  # noqa: PLC0415  # As above.
+
+    try:
+        seconds = duration(grace)
+    except ValueError as error:
+        raise click.BadParameter(f"{grace!r}: {error}", param_hint="--grace") from error
+    database = Database(settings.database)
+    try:
+        found = compare(database, create_storage(settings), grace=seconds, repair=repair, say=click.echo)
+    except StorageError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        database.close()
+    if found.unrepaired:
+        sys.exit(1)
 
 
 @main.command()

@@ -36,6 +36,8 @@ def gateway(settings: Settings) -> list[str]:
         "--graceful-timeout", str(GRACEFUL_SECONDS),
         "--timeout", "120",
         "--keep-alive", str(KEEPALIVE_SECONDS),
+        # gunicorn's most: a filter, and the link to its next page, may be long.
+        "--limit-request-line", "8190",
         "--worker-tmp-dir", _memory_folder(),
         "--no-control-socket",
         "--config", "python:api.server",

@@ -29,6 +29,8 @@ MAINTENANCE_QUEUE = "maintenance"
 RENDER_TASK = "pressroom.render"
 RECONCILE_TASK = "pressroom.reconcile"
 SWEEP_TASK = "pressroom.sweep"
+CLEAN_TASK = "pressroom.clean"
+SCHEDULE_TASK = "pressroom.schedule"
 
 CONNECT_SECONDS = 3
 # A broker that takes connections and then says nothing is as good as none.
@@ -89,6 +91,8 @@ def create_celery(settings: Settings) -> Celery:
             for name, task, interval in (
                 ("reconcile", RECONCILE_TASK, settings.reconcile_interval),
                 ("sweep", SWEEP_TASK, settings.sweep_interval),
+                ("clean", CLEAN_TASK, settings.reports_clean_interval),
+                ("schedule", SCHEDULE_TASK, settings.schedule_interval),
             )
         },
     )

@@ -19,7 +19,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import CursorResult, func, select, text, update
 from sqlalchemy.orm import defer
 
 from shared.database import now
@@ -211,8 +211,8 @@ def fail(
         attempt,
         state=State.FAILED,
         cause=cause,
-        # PostgreSQL cannot store NUL, and an engine's message may quote the document.
-        error=error.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        # PostgreSQL can store neither NUL nor half a character, and an engine's message may quote the document.
+        error=error.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode(),
         error_line=line,
         timings=dict(timings or {}),
     )
@@ -242,6 +242,32 @@ def cancel(session: Session, render_id: str, *, only_queued: bool = False) -> bo
         update(Render)
         .where(Render.id == render_id, Render.state.in_(states))
         .values(state=State.CANCELLED, finished_at=now()),
+    )
+
+
+def holds(session: Session, render_id: str, *, attempt: int) -> bool:
+    """Say whether an attempt is still the one that its render waits for."""
+    held = select(Render.id).where(Render.id == render_id, Render.state == State.RUNNING, Render.attempt == attempt)
+    return session.scalar(held) is not None
+
+
+def let_go(session: Session, render_id: str, *, attempt: int) -> None:
+    """Say that an attempt at a render that was cancelled meanwhile has ended, and writes nothing any more."""
+    session.execute(
+        update(Render)
+        .where(Render.id == render_id, Render.state == State.CANCELLED, Render.attempt == attempt)
+        .values(worker_id=None, child_pid=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def disown(session: Session, render_id: str) -> None:
+    """Leave a render to the sweep whose objects are gone. Its keys are forgotten: they may become another's."""
+    session.execute(
+        update(Render)
+        .where(Render.id == render_id)
+        .values(kept=False, blob_key=None, data_key=None, blob_stem=transient_stem(render_id))
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -331,8 +357,10 @@ def unkept(session: Session, *, older_than: float, limit: int, offset: int = 0) 
     """Return ended renders of which nothing is kept: the results of synchronous requests without ``save``."""
     return session.scalars(
         select(Render)
-        .where(~Render.kept, Render.state.in_(ENDED), Render.finished_at < now(-older_than))
-        .order_by(Render.finished_at, Render.id)
+        # Only what has ended has a finish. Were its state asked for as well, or its id in the order, or ``kept = 0``,
+        # which SQLAlchemy makes of ``~Render.kept``, SQLite would pass over the index of the unkept.
+        .where(text("NOT renders.kept"), Render.finished_at < now(-older_than))
+        .order_by(Render.finished_at)
         .limit(limit)
         .offset(offset)
         .options(*LIGHT)
@@ -344,13 +372,18 @@ def objects(render: Render, keys: Callable[[str], Iterable[str]]) -> set[str]:
 
     Args:
         render: The render.
-        keys: Lists the storage's keys with a prefix; asked only when attempts were lost, for what they may have stored.
+        keys: Lists the storage's keys with a prefix; asked only when an attempt may have stored what no row names.
     """
     found = {key for key in (render.blob_key, render.data_key) if key}
-    if render.losses:
+    if render.losses or (render.state == State.CANCELLED and render.attempt):
         stem = render.blob_stem
-        found |= {key for key in keys(stem) if key.startswith((f"{stem}.", f"{stem}~"))}
+        found |= {*keys(f"{stem}."), *keys(f"{stem}~")}
     return found
+
+
+def transient_stem(render_id: str) -> str:
+    """Return the storage key, without extension, of a document that nobody keeps."""
+    return f"transient/{render_id}"
 
 
 def blob_key(blob_stem: str, *, attempt: int, extension: str) -> str:

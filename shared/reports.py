@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import CursorResult, and_, delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload, lazyload
 
+from shared import renders
 from shared.database import now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
-from shared.models import Report
-from shared.renders import LIGHT, State
+from shared.models import Render, Report
+from shared.renders import ENDED, LIGHT, State
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from collections.abc import Sequence
 
-    from shared.models import Render
+    from sqlalchemy.orm import Session
+    from sqlalchemy.sql.elements import ColumnElement
 
 FOLDER = "reports/"
 BLOB_NAME_LENGTH = 200
@@ -88,22 +90,102 @@ def create(
         keep=keep,
         expires_at=None if expires_in is None else now(expires_in),
         task_id=task_id,
+        # Not the moment of this statement: lists by creation begin with either of the two tables.
+        created_at=render.submitted_at,
     )
-    session.flush()
     try:
         with session.begin_nested():
             session.add(report)
     except IntegrityError as error:
-        first = session.scalar(select(Report.id).where(Report.blob_name == blob_name))
+        with_that_name = select(Report).where(Report.blob_name == blob_name).options(lazyload("*"))
+        first = session.scalars(with_that_name).one_or_none()
+        if first is None:
+            raise
+        advice = "delete that report first" if first.removed_at is None else "wait until that one is gone entirely"
         raise ConflictError(
-            f"blobName {blob_name!r} belongs to report {first} already: choose another, or delete that report first"
+            f"blobName {blob_name!r} belongs to report {first.id} already: choose another, or {advice}"
         ) from error
     return report
 
 
-def remove(session: Session, report_id: str) -> None:
-    """Remove a report; its render is then nobody's, and goes with the next sweep. Removing it twice is no error."""
-    session.execute(delete(Report).where(Report.id == report_id).execution_options(synchronize_session=False))
+def change(
+    session: Session, report_id: str, *, name: str | None = None, public: bool | None = None, keep: bool | None = None
+) -> None:
+    """Change what may be changed of a report; what is None stays.
+
+    Raises:
+        NotFoundError: There is no such report.
+    """
+    report = find(session, report_id)
+    said = {"name": name, "public": public, "keep": keep}
+    values = {field: value for field, value in said.items() if value is not None}
+    if values and not _update(session, _still_there(report), modified_at=now(), **values):
+        # Nobody must be told that a report is pinned which a sweep took at this moment.
+        raise _not_found(report_id)
+
+
+def mark_removed(session: Session, report_id: str) -> Report:
+    """Take a report away from everybody but the sweep, and cancel its render if that has not ended.
+
+    Raises:
+        NotFoundError: There is no such report, or it was removed before.
+    """
+    report = find(session, report_id)
+    if not _update(session, _still_there(report), removed_at=now()):
+        raise _not_found(report_id)
+    renders.cancel(session, report.render_id)
+    return report
+
+
+def mark_expired(session: Session, *, older_than: float | None, limit: int) -> int:
+    """Mark reports whose time has come as removed, and return how many; never a waiting, running or pinned one.
+
+    Args:
+        session: A writing transaction.
+        older_than: Seconds after which a report goes that has no expiry of its own; None: it stays for ever.
+        limit: How many at most.
+    """
+    marked = _mark(session, Report.expires_at < now(), limit)
+    if older_than is not None and marked < limit:
+        marked += _mark(session, Report.expires_at.is_(None) & (Report.created_at < now(-older_than)), limit - marked)
+    return marked
+
+
+def removable(session: Session, *, limit: int, after: str = "", only: str | None = None) -> Sequence[Report]:
+    """Return reports that are marked as removed and that no attempt can write to any more, in the order of their ids.
+
+    Args:
+        session: A transaction.
+        limit: How many at most.
+        after: The last id of the batch before.
+        only: The one report that is asked for; None: any.
+    """
+    # A cancelled attempt does not hear of it: it ends, finds that it does not count, and lets go.
+    let_go = Render.worker_id.is_(None) | (Render.deadline_at < now())
+    return session.scalars(
+        select(Report)
+        .join(Report.render)
+        .where(Report.removed_at.is_not(None), Report.id > after if only is None else Report.id == only)
+        .where((Render.state != State.CANCELLED) | let_go)
+        .order_by(Report.id)
+        .limit(limit)
+        .options(contains_eager(Report.render).options(*LIGHT))
+    ).all()
+
+
+def erase(session: Session, gone: Sequence[Report]) -> None:
+    """Delete the rows of reports and of their renders; their objects went before."""
+    for rows in (
+        delete(Report).where(Report.id.in_([one.id for one in gone])),
+        delete(Render).where(Render.id.in_([one.render_id for one in gone])),
+    ):
+        session.execute(rows.execution_options(synchronize_session=False))
+
+
+def release(session: Session, report: Report) -> None:
+    """Delete the row of a report whose objects are gone; its render is then nobody's, and goes with the next sweep."""
+    session.execute(delete(Report).where(Report.id == report.id).execution_options(synchronize_session=False))
+    renders.disown(session, report.render_id)
 
 
 def find(session: Session, report_id: str) -> Report:
@@ -116,6 +198,35 @@ def find(session: Session, report_id: str) -> Report:
     report = None
     if "\0" not in report_id:
         report = session.get(Report, report_id, options=[joinedload(Report.render).options(*LIGHT)])
-    if report is None:
-        raise NotFoundError(f"There is no report {report_id!r}")
+    if report is None or report.removed_at is not None:
+        raise _not_found(report_id)
     return report
+
+
+def is_marked(session: Session, report_id: str) -> bool:
+    """Say whether a report is marked as removed and its row still holds its blobName."""
+    marked = select(Report.id).where(Report.id == report_id, Report.removed_at.is_not(None))
+    return session.scalar(marked) is not None
+
+
+def _not_found(report_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no report {report_id!r}")
+
+
+def _still_there(report: Report) -> ColumnElement[bool]:
+    return and_(Report.id == report.id, Report.removed_at.is_(None))
+
+
+def _mark(session: Session, due: ColumnElement[bool], limit: int) -> int:
+    # A question of its own: joined, SQLite would begin with the renders that have ended, which are nearly all.
+    ended = select(Render.id).where(Render.id == Report.render_id, Render.state.in_(ENDED)).exists()
+    may_go = and_(due, Report.removed_at.is_(None), ~Report.keep)
+    found = select(Report.id).where(may_go, ended).limit(limit)
+    # Asked again of the row itself: PostgreSQL may have waited for somebody who was just pinning it.
+    return _update(session, and_(Report.id.in_(found), may_go), removed_at=now())
+
+
+def _update(session: Session, which: ColumnElement[bool], **values: Any) -> int:
+    """Change the reports of a condition, and return how many. There is no way here to change all of them."""
+    statement = update(Report).where(which).values(**values).execution_options(synchronize_session=False)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -158,7 +158,7 @@ class Settings:
     republish_after: float = _seconds(10, "Age at which a queued render without a message is published again", low=0.1)
     max_losses: int = _count(3, "Attempts lost to dying workers after which a render fails as poisoned")
     transient_keep: float = _seconds(600, "How long the result of a synchronous render without `save` stays in storage")
-    reports_clean_interval: float | None = environ.var("5m", name="REPORTS_CLEAN_INTERVAL", converter=_duration, help="How often old reports are looked for: `30s`, `5m`, `1d`, or milliseconds")
+    reports_clean_interval: float = environ.var("5m", name="REPORTS_CLEAN_INTERVAL", converter=lambda text: duration(str(text)), help="How often old reports are looked for: `30s`, `5m`, `1d`, or milliseconds")
     reports_clean_treshold: float | None = environ.var("", name="REPORTS_CLEAN_TRESHOLD", converter=_duration, help="Age at which stored reports are removed, `..._THRESHOLD` for short; empty: never, but for those with an `expiresIn`")
     schedule_interval: float = _seconds(1, "Between two looks for schedules that are due", low=0.1)
     tasks_keep: float = _seconds(30 * 86400, "How long ended tasks of schedules can be looked up")

@@ -1,18 +1,28 @@
-"""Sweeps: what nobody keeps is removed, its objects first, so that a sweep killed half-way is finished by the next."""
+"""Sweeps: what nobody keeps is removed, its objects first, so that a sweep killed half-way is finished by the next.
+
+A report is marked before its objects go: from then on nobody sees it, but its row still holds the blobName, so that no
+new report's object can lie under a key that a sweep is about to delete.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from shared import renders
-from shared.models import Render
+from shared import renders, reports, templates
+from shared.database import now
+from shared.exceptions import NotFoundError
+from shared.models import Render, RetiredObject
 from shared.storage import StorageError
 from shared.tracing import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from shared.database import Database
+    from shared.models import Report
     from shared.storage import Storage
 
 BATCH = 200
@@ -43,12 +53,125 @@ def sweep_unkept(database: Database, storage: Storage, *, older_than: float) -> 
             return removed
 
 
+def sweep_reports(database: Database, storage: Storage, *, older_than: float | None) -> int:
+    """Remove reports whose time has come, and those that were removed before but left something; return how many.
+
+    Args:
+        database: Where the reports are.
+        storage: Where their objects are.
+        older_than: Seconds since they were submitted; None: only those with an expiry of their own.
+    """
+    marked = BATCH
+    while marked == BATCH:
+        with database.writing() as session:
+            marked = reports.mark_expired(session, older_than=older_than, limit=BATCH)
+    removed, last = 0, ""
+    while True:
+        with database.reading() as session:
+            batch = reports.removable(session, limit=BATCH, after=last)
+        removed += _erase(database, storage, batch)
+        if len(batch) < BATCH:
+            return removed
+        last = batch[-1].id
+
+
+def remove_report(database: Database, storage: Storage, report_id: str) -> None:
+    """Remove a report with its object, cancelling its render if need be. What cannot go now goes with a later sweep.
+
+    Raises:
+        NotFoundError: There is no such report.
+    """
+    with database.writing() as session:
+        reports.mark_removed(session, report_id)
+    with database.reading() as session:
+        batch = reports.removable(session, limit=1, only=report_id)
+    _erase(database, storage, batch)
+
+
+def withdraw_report(database: Database, storage: Storage, report_id: str) -> None:
+    """Take back the report of a caller who is told that there is none: its blobName is free for the next try.
+
+    Unlike a removed report's, its render stays for a while, so that its trace can be followed. A report that is gone
+    already is no error.
+    """
+    with contextlib.suppress(NotFoundError), database.writing() as session:
+        reports.mark_removed(session, report_id)
+    with database.reading() as session:
+        batch = reports.removable(session, limit=1, only=report_id)
+    for report in batch:
+        if _remove_marked(database, storage, report):
+            with database.writing() as session:
+                reports.release(session, report)
+
+
+def sweep_retired(database: Database, storage: Storage, *, older_than: float) -> int:
+    """Remove objects that no row names any more, and return how many.
+
+    Args:
+        database: Where they are noted.
+        storage: Where they are.
+        older_than: Seconds since they were retired; renders that began before may still read them.
+    """
+    removed, last = 0, ""
+    while True:
+        with database.reading() as session:
+            batch = session.scalars(
+                select(RetiredObject.key)
+                .where(RetiredObject.retired_at < now(-older_than), RetiredObject.key > last)
+                .order_by(RetiredObject.key)
+                .limit(BATCH)
+            ).all()
+        gone = [key for key in batch if _remove(storage, [key])]
+        if gone:
+            with database.writing() as session:
+                forget = delete(RetiredObject).where(RetiredObject.key.in_(gone))
+                session.execute(forget.execution_options(synchronize_session=False))
+        removed += len(gone)
+        if len(batch) < BATCH:
+            return removed
+        last = batch[-1]
+
+
+def sweep_template_versions(database: Database) -> int:
+    """Remove the versions of removed templates that no render names any more, and return how many."""
+    removed, batch = 0, BATCH
+    while batch == BATCH:
+        with database.writing() as session:
+            batch = templates.forget_unused_versions(session, limit=BATCH)
+        removed += batch
+    return removed
+
+
+def _erase(database: Database, storage: Storage, batch: Sequence[Report]) -> int:
+    gone = [report for report in batch if _remove_marked(database, storage, report)]
+    if gone:
+        with database.writing() as session:
+            reports.erase(session, gone)
+    return len(gone)
+
+
+def _remove_marked(database: Database, storage: Storage, report: Report) -> bool:
+    with database.reading() as session:
+        still_marked = reports.is_marked(session, report.id)
+    # Another sweep, or its owner, was quicker: its blobName, and with it the key, may be another report's by now.
+    return still_marked and _remove_objects(storage, report.render)
+
+
 def _remove_objects(storage: Storage, render: Render) -> bool:
     try:
-        for key in renders.objects(render, storage.keys):
+        keys = renders.objects(render, storage.keys)
+    except StorageError as error:
+        log.warning("objects not listed", render_id=render.id, error=str(error))
+        return False
+    return _remove(storage, keys)
+
+
+def _remove(storage: Storage, keys: Iterable[str]) -> bool:
+    try:
+        for key in keys:
             storage.delete(key)
     except StorageError as error:
         # One that cannot be removed now must not keep the others; its row stays, so the next sweep tries again.
-        log.warning("object not removed", render_id=render.id, error=str(error))
+        log.warning("object not removed", error=str(error))
         return False
     return True

@@ -53,7 +53,8 @@ class Farm:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.token: str | None = None
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESSROOM_")}
+        ours = ("PRESSROOM_", "REPORTS_CLEAN_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.environment = {
             **kept,
             **QUICK,

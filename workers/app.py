@@ -22,6 +22,7 @@ from shared.signals import announce, connect
 from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
 from workers import maintenance, registry
+from workers.assets import AssetCache
 from workers.children import RenderRequest
 from workers.heartbeat import Heartbeat
 from workers.limits import limit_memory
@@ -53,6 +54,7 @@ class WorkerProcess:
         self.registry = registry.Registry()
         self.heartbeat: Heartbeat | None = None
         self.renderer: Renderer | None = None
+        self.asset_cache: AssetCache | None = None
         self.caretaker = maintenance.Caretaker(
             settings=settings,
             database=self.database,
@@ -65,11 +67,13 @@ class WorkerProcess:
         """Before the fork: load what the queues need."""
         if set(self._queues()) & set(queues.RENDER_QUEUES):
             self.registry = registry.load()
+            self.asset_cache = AssetCache(self.settings.asset_cache_bytes)
             self.renderer = Renderer(
                 settings=self.settings,
                 database=self.database,
                 storage=self.storage,
                 registry=self.registry,
+                asset_cache=self.asset_cache,
                 worker_id=self.worker_id,
                 announce=self.announce,
             )
@@ -102,9 +106,11 @@ class WorkerProcess:
             limit_memory(self.settings.render_memory_bytes)
 
     def end(self, **_: object) -> None:
-        """In the parent, at the end: sign off."""
+        """In the parent, at the end: sign off, and leave nothing behind."""
         if self.heartbeat is not None:
             self.heartbeat.stop()
+        if self.asset_cache is not None:
+            self.asset_cache.close()
 
     def publish(self, wake: Wake) -> bool:
         """Announce a render, and say whether the broker took it."""
@@ -132,6 +138,8 @@ def create_app() -> Celery:
     app.task(render, name=queues.RENDER_TASK, Request=RenderRequest, shared=False)
     app.task(process.caretaker.reconcile, name=queues.RECONCILE_TASK, shared=False)
     app.task(process.caretaker.sweep, name=queues.SWEEP_TASK, shared=False)
+    app.task(process.caretaker.clean, name=queues.CLEAN_TASK, shared=False)
+    app.task(process.caretaker.schedule, name=queues.SCHEDULE_TASK, shared=False)
 
     signals.worker_init.connect(process.load)
     signals.worker_ready.connect(process.begin)

@@ -1,12 +1,14 @@
-"""The small duties that beat rings for: reconcile what was lost, sweep what nobody kept."""
+"""The small duties that beat rings for: reconcile what was lost, fire what is due, sweep what nobody kept."""
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from shared import reconciler, sweeps
+from shared import firing, reconciler, sweeps, tasks
+from shared.tasks import Submitter
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ class Caretaker:
         self._storage = storage
         self._waiting = waiting
         self._publish = publish
+        self._locks = {duty: threading.Lock() for duty in ("sweep", "clean", "schedule")}
+        self._submitter = Submitter(database=database, storage=storage, settings=settings, publish=publish)
+        self._looked_for_due_at = float("-inf")
         self._looked_at: float | None = None
         self._trusted_from = float("-inf")
 
@@ -72,6 +77,49 @@ class Caretaker:
 
     def sweep(self) -> None:
         """Remove what nobody kept."""
-        began = time.monotonic()
-        removed = sweeps.sweep_unkept(self._database, self._storage, older_than=self._settings.transient_keep)
-        log.info("sweep", duration_ms=round((time.monotonic() - began) * 1000), removed=removed)
+        self._alone("sweep", self._sweep)
+
+    def clean(self) -> None:
+        """Remove stored reports whose time has come."""
+        self._alone("clean", self._clean)
+
+    def schedule(self) -> None:
+        """Fire the schedules that are due, and follow their tasks."""
+        lock = self._locks["schedule"]
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            # As above: messages may come in a heap.
+            if time.monotonic() - self._looked_for_due_at >= self._settings.schedule_interval / 2:
+                self._looked_for_due_at = time.monotonic()
+                firing.look(self._submitter)
+        finally:
+            lock.release()
+
+    def _sweep(self) -> dict[str, int]:
+        keep = self._settings.transient_keep
+        # A render that has begun may read a replaced asset until its own end.
+        longest = self._settings.render_timeout_max + self._settings.render_timeout_grace
+        return {
+            "removed": sweeps.sweep_unkept(self._database, self._storage, older_than=keep),
+            "retired_objects": sweeps.sweep_retired(self._database, self._storage, older_than=max(keep, longest)),
+        }
+
+    def _clean(self) -> dict[str, int]:
+        # What became of a schedule's run is asked for before its report may go.
+        tasks.follow(self._database)
+        older_than = self._settings.reports_clean_treshold
+        removed = sweeps.sweep_reports(self._database, self._storage, older_than=older_than)
+        return {"removed": removed, "template_versions": sweeps.sweep_template_versions(self._database)}
+
+    def _alone(self, duty: str, work: Callable[[], dict[str, int]]) -> None:
+        """Do what may take longer than until it is due again; while it goes on, it is not begun a second time."""
+        lock = self._locks[duty]
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            began = time.monotonic()
+            done = work()
+            log.info(duty, duration_ms=round((time.monotonic() - began) * 1000), **done)
+        finally:
+            lock.release()

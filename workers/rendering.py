@@ -23,7 +23,9 @@ from shared.models import TemplateVersion
 from shared.renders import Cause
 from shared.storage import StorageError
 from shared.tracing import bind_trace, clear_trace, logger
+from workers.assets import StoredAssets
 from workers.fetching import FetchPolicy
+from workers.library import StoredTemplates
 from workers.limits import SoftTimeLimit
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from shared.models import Render
     from shared.settings import Settings
     from shared.storage import Storage
+    from workers.assets import AssetCache
     from workers.recipes import Document, Recipe
     from workers.registry import Registry
 
@@ -69,9 +72,10 @@ class Attempt:
 
     render: Render
     content: str
-    policy: FetchPolicy = field(default_factory=FetchPolicy)
+    policy: FetchPolicy
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stored_key: str | None = None
+    templates_used: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Renderer:
         database: Database,
         storage: Storage,
         registry: Registry,
+        asset_cache: AssetCache,
         worker_id: str,
         announce: Callable[[str], None],
     ) -> None:
@@ -108,6 +113,7 @@ class Renderer:
             database: This process' database.
             storage: Where data is read and results are written.
             registry: The engines and recipes that work here.
+            asset_cache: Where the worker keeps assets at hand.
             worker_id: The worker that this child belongs to.
             announce: Says that a render ended.
         """
@@ -118,6 +124,8 @@ class Renderer:
         self._worker_id = worker_id
         self._announce = announce
         self._time_limit = SoftTimeLimit()
+        self._templates = StoredTemplates(database, self._time_limit.put_off)
+        self._assets = StoredAssets(database, storage, asset_cache, self._time_limit.put_off)
 
     def render(self, render_id: str) -> None:
         """Do one render, if it can be claimed; its end is in the row, never in an exception."""
@@ -129,11 +137,13 @@ class Renderer:
         bind_trace(attempt.render.trace_id, render_id=render_id)
         try:
             made = self._make(attempt)
-            end = made if self._write_end(attempt, made) else Superseded()
+            end = made if not isinstance(made, Superseded) and self._write_end(attempt, made) else Superseded()
             if isinstance(end, renders.Result):
                 self._remove_lost_attempts(attempt, end)
             else:
                 self._discard(attempt)
+                if isinstance(end, Superseded):
+                    self._let_go(attempt)
             self._announce(render_id)
             self._write_line(attempt, end)
             if attempt.stopwatch.spent.get("engine", 0) > LARGE_MILLISECONDS:
@@ -158,23 +168,23 @@ class Renderer:
             if content is None:
                 version = session.get_one(TemplateVersion, render.template_version_id)
                 content = version.content
-        attempt = Attempt(render, content)
+        attempt = Attempt(render, content, FetchPolicy(self._assets))
         if render.started_at is not None:
             attempt.stopwatch.spent["queue"] = round((render.started_at - render.queued_at).total_seconds() * 1000)
         return attempt
 
-    def _make(self, attempt: Attempt) -> renders.Result | Failure:
+    def _make(self, attempt: Attempt) -> renders.Result | Failure | Superseded:
         """Make and store the document, or say why there is none."""
         try:
             recipe = self._recipe(attempt.render.recipe)
             # Only what the document's own code may draw out: the template and the layout.
-            with self._time_limit.armed():
+            with self._time_limit.armed(), attempt.policy.enforced():
                 with attempt.stopwatch.stage("template"):
                     markup = self._expand(attempt, recipe)
                 with attempt.stopwatch.stage("engine"):
                     document = recipe.render(markup, policy=attempt.policy)
             with attempt.stopwatch.stage("store"):
-                return self._store(attempt, recipe, document)
+                return self._store(attempt, recipe, document) if self._still_counts(attempt) else Superseded()
         except SoftTimeLimitExceeded:
             return Failure(Cause.TIMEOUT, renders.too_long(attempt.render))
         except MemoryError:
@@ -230,7 +240,16 @@ class Renderer:
             raise TemplateError(
                 f"Templating engine {render.engine!r} is not installed on the worker that took this render"
             )
-        return engine.expand(attempt.content, self._data(render), markup=recipe.markup, locale=self._settings.locale)
+        library = self._templates.opened()
+        attempt.templates_used = library.used
+        return engine.expand(
+            attempt.content,
+            self._data(render),
+            markup=recipe.markup,
+            locale=self._settings.locale,
+            library=library,
+            read_asset=attempt.policy.read_asset,
+        )
 
     def _data(self, render: Render) -> dict[str, Any]:
         text: str | bytes | None = render.data
@@ -243,6 +262,15 @@ class Renderer:
         if not isinstance(data, dict):
             raise DataError(f"The data is a JSON {type(data).__name__}: expected an object")
         return data
+
+    def _still_counts(self, attempt: Attempt) -> bool:
+        """Look before storing: an attempt given up long ago could write where another report's document lies now."""
+        try:
+            with self._database.reading() as session:
+                return renders.holds(session, attempt.render.id, attempt=attempt.render.attempt)
+        except DATABASE_AWAY:
+            # Its end is waited for, and written only if it counts.
+            return True
 
     def _store(self, attempt: Attempt, recipe: Recipe, document: Document) -> renders.Result:
         render = attempt.render
@@ -263,7 +291,8 @@ class Renderer:
             sha256=hashlib.sha256(document.content).hexdigest(),
             pages=document.pages,
             timings=attempt.stopwatch.spent,
-            warnings=[f"{url} was not fetched: a document may only use data: URLs" for url in attempt.policy.refused],
+            warnings=list(attempt.policy.refused),
+            used=_used(attempt),
         )
 
     def _remove_lost_attempts(self, attempt: Attempt, result: renders.Result) -> None:
@@ -274,9 +303,28 @@ class Renderer:
             self._remove(key)
 
     def _discard(self, attempt: Attempt) -> None:
-        """Remove the object of an attempt that does not count; its key is this attempt's alone."""
-        if attempt.stored_key is not None:
-            self._remove(attempt.stored_key)
+        """Remove the object of an attempt that does not count; its key is this attempt's alone.
+
+        Unless it slept so long that its report was removed and another was given the same blobName.
+        """
+        key = attempt.stored_key
+        if key is None:
+            return
+        try:
+            if self._storage.stat(key).metadata.get("render-id") == attempt.render.id:
+                self._storage.delete(key)
+        except FileNotFoundError:
+            pass
+        except StorageError as error:
+            log.warning("object of a superseded attempt not removed", key=key, error=str(error))
+
+    def _let_go(self, attempt: Attempt) -> None:
+        try:
+            with self._database.writing() as session:
+                renders.let_go(session, attempt.render.id, attempt=attempt.render.attempt)
+        except DATABASE_AWAY as error:
+            # The attempt's deadline says the same, only later.
+            log.warning("cancelled render not let go", error=str(error))
 
     def _remove(self, key: str) -> None:
         try:
@@ -303,3 +351,8 @@ class Renderer:
             refused_urls=len(attempt.policy.refused),
             **{f"{stage}_ms": spent for stage, spent in attempt.stopwatch.spent.items()},
         )
+
+
+def _used(attempt: Attempt) -> dict[str, dict[str, Any]] | None:
+    used: dict[str, dict[str, Any]] = {"templates": attempt.templates_used, "assets": attempt.policy.used}
+    return {kind: found for kind, found in used.items() if found} or None

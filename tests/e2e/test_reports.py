@@ -213,7 +213,9 @@ def test_a_document_that_names_urls_gets_none_of_them_and_says_so(farm):
     done = farm.until_done(status_url)
 
     assert done.status_code == 201
-    assert done.json()["warnings"] == ["http://127.0.0.1:1/x.png was not fetched: a document may only use data: URLs"]
+    assert done.json()["warnings"] == [
+        "http://127.0.0.1:1/x.png was not fetched: a document may only use data: and asset: URLs"
+    ]
 
 
 def test_the_small_questions_have_answers(farm):

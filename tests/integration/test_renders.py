@@ -209,3 +209,22 @@ def test_the_databases_clock_can_be_shifted(database):
 
     assert present - then == pytest.approx(dt.timedelta(hours=1), abs=dt.timedelta(seconds=2))
     assert present.tzinfo is dt.UTC
+
+
+def test_an_attempt_holds_its_render_until_it_is_given_up_or_ends(database):
+    render_id = orders.submitted(database)
+    first = orders.claimed(database, render_id)
+
+    def holds(attempt):
+        with database.reading() as session:
+            return renders.holds(session, render_id, attempt=attempt)
+
+    assert holds(1)
+    with database.writing() as session:
+        renders.lose(session, first, reason="killed", max_losses=3)
+    assert not holds(1)
+    orders.claimed(database, render_id)
+    assert (holds(1), holds(2)) == (False, True)
+    with database.writing() as session:
+        renders.cancel(session, render_id)
+    assert not holds(2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orders
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from shared import renders, reports, sweeps
 from shared.database import now
@@ -105,3 +105,30 @@ def test_more_than_one_batch_goes_in_one_sweep(database, storage, monkeypatch):
         finished(database, storage)
 
     assert sweep(database, storage) == 5
+
+
+@pytest.mark.parametrize(
+    ("duty", "indices"),
+    [
+        (lambda session: renders.unkept(session, older_than=600, limit=9), ["renders_unkept"]),
+        (
+            lambda session: reports.mark_expired(session, older_than=600, limit=9),
+            ["reports_by_expiry", "reports_by_creation"],
+        ),
+    ],
+)
+def test_a_sweep_that_finds_nothing_searches_an_index_and_not_all_that_has_ended(database, duty, indices):
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by what is in the tables")
+    asked = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    with database.writing() as session:
+        duty(session)
+        statements = [one for one in asked if not one[0].startswith("BEGIN")]
+        plans = [
+            session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all()
+            for one, values in statements
+        ]
+
+    for plan, index in zip(plans, indices, strict=True):
+        assert any(index in step[-1] for step in plan), plan

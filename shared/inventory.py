@@ -1,0 +1,205 @@
+"""The inventory: what lies in storage compared with what the rows name.
+
+The farm removes objects before rows, and writes them before rows, so a crash at the wrong moment can leave an object
+that no row names; a backup that was put back, or a hand in the bucket, can leave a row whose object is gone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.models import Asset, Render, Report, RetiredObject
+from shared.renders import ENDED
+from shared.storage import StorageError
+from shared.tracing import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from shared.database import Database
+    from shared.storage import Listed, Storage
+
+BATCH = 500
+# What else lies in the bucket is not the farm's to judge.
+FOLDERS = ("transient/", "reports/", "data/", "assets/")
+_ATTEMPT = re.compile(r"~[0-9]+$")
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A row whose object is gone.
+
+    Attributes:
+        kind: ``document``, ``data`` or ``asset``.
+        row_id: The render's or asset's id.
+        key: Where the object should be.
+    """
+
+    kind: str
+    row_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a check found: how many objects no row names, how many of those it removed, how many rows lack theirs."""
+
+    orphans: int
+    removed: int
+    missing: int
+
+    @property
+    def unrepaired(self) -> bool:
+        """Whether something is still not as it should be."""
+        return bool(self.missing or self.orphans > self.removed)
+
+
+def check(database: Database, storage: Storage, *, grace: float, repair: bool, say: Callable[[str], None]) -> Inventory:
+    """Compare storage and rows in both directions, and say line by line what differs.
+
+    Args:
+        database: Where the rows are.
+        storage: Where the objects are.
+        grace: As for `orphans`.
+        repair: Whether orphans are removed. What a row misses cannot be made again, and the row tells what it was.
+        say: Takes the lines.
+
+    Raises:
+        StorageError: The store did not answer.
+    """
+    found = removed = lacking = 0
+    for key in orphans(database, storage, grace=grace):
+        found += 1
+        if repair and is_orphan(database, key):
+            storage.delete(key)
+            removed += 1
+        say(f"orphan   {key}{'  removed' if repair else ''}")
+    for one in missing(database, storage):
+        lacking += 1
+        say(f"missing  {one.key}  ({one.kind} of {'asset' if one.kind == 'asset' else 'render'} {one.row_id})")
+    hint = "" if repair or not found else "; --repair removes them"
+    say(f"{found} objects without a row, {removed} removed{hint}; {lacking} rows without their object")
+    return Inventory(found, removed, lacking)
+
+
+def orphans(database: Database, storage: Storage, *, grace: float) -> Iterator[str]:
+    """Yield the keys of objects that no row names.
+
+    Args:
+        database: Where the rows are.
+        storage: Where the objects are.
+        grace: Seconds for which an object may lie there without a row, as one does between upload and commit.
+
+    Raises:
+        StorageError: The store did not answer.
+    """
+    youngest = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=grace)
+    for folder in FOLDERS:
+        for batch in _batches(storage.listed(folder)):
+            old = [one.key for one in batch if one.modified_at < youngest]
+            with database.reading() as session:
+                named = _named(session, old)
+            yield from (key for key in old if key not in named)
+
+
+def is_orphan(database: Database, key: str) -> bool:
+    """Look once more whether no row names an object, right before it is removed."""
+    with database.reading() as session:
+        return key not in _named(session, [key])
+
+
+def take_back(database: Database, storage: Storage, key: str) -> None:
+    """Remove an object whose row was not written. Where that cannot be known, it is left for the next check.
+
+    When a connection breaks in a commit, nobody hears whether it came through: the row may be there after all.
+    """
+    try:
+        if is_orphan(database, key):
+            storage.delete(key)
+    except (StorageError, SQLAlchemyError) as error:
+        log.warning("object not taken back", key=key, error=str(error))
+
+
+def missing(database: Database, storage: Storage) -> Iterator[Missing]:
+    """Yield the rows whose objects are gone.
+
+    Args:
+        database: Where the rows are.
+        storage: Where the objects should be.
+
+    Raises:
+        StorageError: The store did not answer.
+    """
+    for kind, row_id, key in (
+        ("document", Render.id, Render.blob_key),
+        ("data", Render.id, Render.data_key),
+        ("asset", Asset.id, Asset.blob_key),
+    ):
+        # The rows of what is being removed outlive their objects for a moment.
+        removed = select(Report.id).where(Report.render_id == Render.id, Report.removed_at.is_not(None)).exists()
+        claims = select(row_id, key).where(key.is_not(None), *(() if kind == "asset" else (~removed,)))
+        last = ""
+        while True:
+            with database.reading() as session:
+                batch = session.execute(claims.where(row_id > last).order_by(row_id).limit(BATCH)).all()
+            for found_id, found_key in batch:
+                if found_key is None or _is_there(storage, found_key):
+                    continue
+                with database.reading() as session:
+                    # It may have been removed, or made anew, since the batch was read.
+                    still = session.execute(claims.where(row_id == found_id, key == found_key)).first()
+                if still and not _is_there(storage, found_key):
+                    yield Missing(kind, found_id, found_key)
+            if len(batch) < BATCH:
+                break
+            last = batch[-1][0]
+
+
+def _is_there(storage: Storage, key: str) -> bool:
+    try:
+        storage.stat(key)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _named(session: Session, keys: Sequence[str]) -> set[str]:
+    """Return those keys that a row names."""
+    by_folder: dict[str, dict[str, str]] = {folder: {} for folder in FOLDERS}
+    for key in keys:
+        folder, _, rest = key.partition("/")
+        # Without extension and number of attempt.
+        by_folder[f"{folder}/"][key] = _ATTEMPT.sub("", rest.rpartition(".")[0])
+    named = set(session.scalars(select(RetiredObject.key).where(RetiredObject.key.in_(keys))))
+    # Not by the id in the key: of two who store a new name at once, one's object goes to the other's row.
+    assets = select(Asset.blob_key).where(Asset.blob_key.in_(by_folder["assets/"]))
+    named.update(session.scalars(assets))
+    render_ids = {*by_folder["transient/"].values(), *by_folder["data/"].values()}
+    # Two questions: of "one or the other", PostgreSQL makes a search through all renders.
+    of_reports = select(Report.render_id).where(Report.blob_name.in_(by_folder["reports/"].values()))
+    render_ids.update(session.scalars(of_reports))
+    rows = session.execute(
+        select(Render.blob_stem, Render.blob_key, Render.data_key, Render.state).where(Render.id.in_(render_ids))
+    )
+    for blob_stem, blob_key, data_key, state in rows:
+        named.update(key for key in (blob_key, data_key) if key)
+        if state not in ENDED:
+            # An attempt may just have stored its document.
+            named.update(key for key in keys if key.startswith((f"{blob_stem}.", f"{blob_stem}~")))
+    return named
+
+
+def _batches(listed: Iterator[Listed]) -> Iterator[list[Listed]]:
+    while batch := list(itertools.islice(listed, BATCH)):
+        yield batch

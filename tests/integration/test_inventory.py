@@ -1,0 +1,136 @@
+"""The inventory: objects without a row, rows without an object."""
+
+from __future__ import annotations
+
+import orders
+import pytest
+from sqlalchemy import update
+
+from shared import inventory, renders, reports
+from shared.database import now
+from shared.identifiers import new_id
+from shared.models import Asset, Render, Report, RetiredObject
+
+
+@pytest.fixture
+def storage(filesystem_storage):
+    return filesystem_storage
+
+
+def put(storage, *keys):
+    for key in keys:
+        storage.put(key, b"x", media_type="text/html", metadata={})
+
+
+def check(database, storage, *, grace=-5, repair=False):
+    lines = []
+    found = inventory.check(database, storage, grace=grace, repair=repair, say=lines.append)
+    return found, lines
+
+
+@pytest.fixture
+def populated(database, storage):
+    """One of everything that a row names, with its object."""
+    waiting = orders.submitted(database, data=None, data_key="data/w.json")
+    with database.writing() as session:
+        session.execute(update(Render).where(Render.id == waiting).values(data_key=f"data/{waiting}.json"))
+        render_id = new_id()
+        render = renders.submit(session, orders.submission(render_id=render_id, blob_stem="reports/a.b/c", kept=True))
+        reports.create(session, render, report_id=new_id(), name="r", blob_name="a.b/c")
+        session.add(Asset(id="asset-1", shortid="s", name="logo.png", media_type="image/png", size=1, sha256="0",
+                          blob_key="assets/asset-1/v2.png"))  # fmt: skip
+        session.add(RetiredObject(key="assets/asset-1/v1.png"))
+    first = orders.claimed(database, render_id)
+    with database.writing() as session:
+        renders.lose(session, first, reason="killed", max_losses=3)
+    orders.claimed(database, render_id)
+    with database.writing() as session:
+        renders.succeed(session, render_id, attempt=2, result=orders.result(blob_key="reports/a.b/c~2.html"))
+    running = orders.submitted(database)
+    orders.claimed(database, running)
+    put(
+        storage,
+        f"data/{waiting}.json",
+        "reports/a.b/c~2.html",
+        f"transient/{running}.html",
+        "assets/asset-1/v2.png",
+        "assets/asset-1/v1.png",
+        "somebody-elses/thing.txt",
+    )
+    return render_id
+
+
+def test_what_rows_name_and_what_is_not_the_farms_is_left_alone(database, storage, populated):
+    before = sorted(storage.keys())
+
+    found, lines = check(database, storage, repair=True)
+
+    assert (found.orphans, found.missing, found.unrepaired) == (0, 0, False)
+    assert lines == ["0 objects without a row, 0 removed; 0 rows without their object"]
+    assert sorted(storage.keys()) == before
+
+
+def test_an_asset_whose_object_lies_under_another_id_is_left_alone(database, storage):
+    # Of two who store a new name at once, the second's object goes to the first one's row.
+    with database.writing() as session:
+        session.add(Asset(id="first", shortid="s", name="a.css", media_type="text/css", size=1, sha256="0",
+                          blob_key="assets/second/v2.css"))  # fmt: skip
+    put(storage, "assets/second/v2.css")
+
+    assert check(database, storage, repair=True)[0].orphans == 0
+    assert list(storage.keys()) == ["assets/second/v2.css"]
+
+
+def test_objects_that_no_row_names_are_found_and_removed(database, storage, populated):
+    before = sorted(storage.keys())
+    lost = ["assets/asset-1/v0.png", "assets/gone/v1.png", f"data/{new_id()}.json", "reports/a.b/c.html",
+            "reports/x.pdf", f"transient/{new_id()}~3.html"]  # fmt: skip
+    put(storage, *lost)
+
+    found, lines = check(database, storage)
+
+    assert sorted(line.split()[1] for line in lines[:-1]) == lost
+    assert found.unrepaired
+    assert "--repair removes them" in lines[-1]
+    found, lines = check(database, storage, repair=True)
+    assert (found.orphans, found.removed, found.unrepaired) == (6, 6, False)
+    assert sorted(storage.keys()) == before
+
+
+def test_a_young_object_may_be_on_its_way_to_its_row(database, storage):
+    put(storage, "reports/x.pdf")
+
+    assert check(database, storage, grace=3600, repair=True)[0].orphans == 0
+    assert list(storage.keys()) == ["reports/x.pdf"]
+
+
+def test_rows_without_their_object_are_named_and_never_removed(database, storage, populated):
+    for key in list(storage.keys()):
+        storage.delete(key)
+
+    found, lines = check(database, storage, repair=True)
+
+    assert found.missing == 3
+    assert found.unrepaired
+    assert f"missing  reports/a.b/c~2.html  (document of render {populated})" in lines
+    assert "missing  assets/asset-1/v2.png  (asset of asset asset-1)" in lines
+    assert orders.row(database, populated)
+
+
+def test_what_is_being_removed_is_missed_by_nobody(database, storage, populated):
+    storage.delete("reports/a.b/c~2.html")
+    with database.writing() as session:
+        session.execute(update(Report).values(removed_at=now()))
+
+    assert check(database, storage)[0].missing == 0
+
+
+def test_more_than_a_batch_is_looked_at(database, storage, populated, monkeypatch):
+    monkeypatch.setattr(inventory, "BATCH", 2)
+    put(storage, *(f"transient/{new_id()}.html" for _ in range(7)))
+    for key in ("assets/asset-1/v2.png", "reports/a.b/c~2.html"):
+        storage.delete(key)
+
+    found, _ = check(database, storage)
+
+    assert (found.orphans, found.missing) == (7, 2)
