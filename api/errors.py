@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, g, jsonify, request
@@ -116,7 +117,10 @@ def _invalid(error: InvalidRequestError) -> Response:
 
 
 def _render_failed(error: RenderFailedError) -> Response:
-    return answer_error(error.status, error.message, cause=error.cause, line=error.line)
+    answer = answer_error(error.status, error.message, cause=error.cause, line=error.line)
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 def _storage_failed(error: StorageError) -> Response:

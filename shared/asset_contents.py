@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Decoded, four bytes each: more than an A4 page at 600 dots per inch, well within a rendering child's memory.
 MOST_PIXELS = 50_000_000
 SHOWN_CHARACTERS = 200
+# What reads pictures for a document calls itself for each level, and a child has one stack.
+DEEPEST = 250
 SVG_NAMES = ("http://www.w3.org/2000/svg svg", "svg")
 
 
@@ -114,13 +116,23 @@ def _svg(content: bytes) -> None:
         # Entities are declared there: a kilobyte of them can stand for gigabytes, or for a file of the reader's.
         raise ValueError("it has a <!DOCTYPE>, which may declare entities: remove that line")
 
-    def check_root(name: str, _attributes: object) -> None:
-        if name not in SVG_NAMES:
+    depth = 0
+
+    def open_element(name: str, _attributes: object) -> None:
+        nonlocal depth
+        if not depth and name not in SVG_NAMES:
             raise ValueError(f"its root element is <{name.rpartition(' ')[2]}>: expected <svg>")
-        parser.StartElementHandler = None
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(f"its elements are nested more than {DEEPEST} deep")
+
+    def close_element(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
 
     parser.StartDoctypeDeclHandler = refuse_doctype
-    parser.StartElementHandler = check_root
+    parser.StartElementHandler = open_element
+    parser.EndElementHandler = close_element
     try:
         parser.Parse(content, True)  # noqa: FBT003  # Expat takes no keywords.
     except expat.ExpatError as error:
@@ -141,7 +153,7 @@ def _css(content: bytes) -> None:
 def _json(content: bytes) -> None:
     from pydantic_core import from_json  # noqa: PLC0415  # The workers, which only read the names here, do without.
 
-    from_json(content)
+    from_json(content, allow_inf_nan=False)
 
 
 KINDS = {

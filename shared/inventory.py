@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 BATCH = 500
 # What else lies in the bucket is not the farm's to judge.
 FOLDERS = ("transient/", "reports/", "data/", "assets/")
-_ATTEMPT = re.compile(r"~[0-9]+$")
 
 log = logger(__name__)
 
@@ -179,8 +177,8 @@ def _named(session: Session, keys: Sequence[str]) -> set[str]:
     by_folder: dict[str, dict[str, str]] = {folder: {} for folder in FOLDERS}
     for key in keys:
         folder, _, rest = key.partition("/")
-        # Without extension and number of attempt.
-        by_folder[f"{folder}/"][key] = _ATTEMPT.sub("", rest.rpartition(".")[0])
+        # What comes after a tilde tells attempts and reports of one name apart; else there is an extension.
+        by_folder[f"{folder}/"][key] = rest.partition("~")[0] if "~" in rest else rest.rpartition(".")[0]
     named = set(session.scalars(select(RetiredObject.key).where(RetiredObject.key.in_(keys))))
     # Not by the id in the key: of two who store a new name at once, one's object goes to the other's row.
     assets = select(Asset.blob_key).where(Asset.blob_key.in_(by_folder["assets/"]))

@@ -189,6 +189,15 @@ class Report(Base):
     render: Mapped[Render] = relationship(lazy="joined", innerjoin=True)
 
 
+class SpentName(Base):
+    """A blobName whose plain key a lost attempt of a removed report may still write to, whenever it wakes up."""
+
+    __tablename__ = "spent_names"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    spent_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
 class Asset(Base):
     """A file that templates use by its name: an image, a font, a style sheet. ``name`` is a path, as in ``a/b.png``."""
 

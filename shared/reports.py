@@ -13,7 +13,7 @@ from shared import renders
 from shared.database import now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
-from shared.models import Render, Report
+from shared.models import Render, Report, SpentName
 from shared.renders import ENDED, LIGHT, State
 
 if TYPE_CHECKING:
@@ -105,6 +105,9 @@ def create(
         raise ConflictError(
             f"blobName {blob_name!r} belongs to report {first.id} already: choose another, or {advice}"
         ) from error
+    # Asked when the name is this report's: whoever gave it up has said by then whether it is spent.
+    if session.get(SpentName, blob_name) is not None:
+        render.blob_stem = f"{blob_stem(blob_name)}~{render.id}"
     return report
 
 
@@ -175,6 +178,8 @@ def removable(session: Session, *, limit: int, after: str = "", only: str | None
 
 def erase(session: Session, gone: Sequence[Report]) -> None:
     """Delete the rows of reports and of their renders; their objects went before."""
+    for one in gone:
+        _spend_name(session, one)
     for rows in (
         delete(Report).where(Report.id.in_([one.id for one in gone])),
         delete(Render).where(Render.id.in_([one.render_id for one in gone])),
@@ -184,8 +189,20 @@ def erase(session: Session, gone: Sequence[Report]) -> None:
 
 def release(session: Session, report: Report) -> None:
     """Delete the row of a report whose objects are gone; its render is then nobody's, and goes with the next sweep."""
+    _spend_name(session, report)
     session.execute(delete(Report).where(Report.id == report.id).execution_options(synchronize_session=False))
     renders.disown(session, report.render_id)
+
+
+def _spend_name(session: Session, report: Report) -> None:
+    """Note a blobName under whose plain key an attempt that nobody heard the end of may yet store its document.
+
+    A worker that was paused or cut off can wake up at any time; the next report of the name gets a key of its own.
+    """
+    render = report.render
+    unheard_of = render.losses or (render.state == State.CANCELLED and render.worker_id is not None)
+    if unheard_of and report.blob_name != report.id:
+        session.merge(SpentName(name=report.blob_name))
 
 
 def find(session: Session, report_id: str) -> Report:

@@ -9,7 +9,7 @@ import pytest
 from locks import until_held_up
 from sqlalchemy import update
 
-from shared import renders, reports, sweeps
+from shared import inventory, renders, reports, sweeps
 from shared.database import now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id
@@ -239,7 +239,7 @@ def test_a_withdrawn_report_frees_its_name_and_its_render_can_still_be_looked_up
     with database.writing() as session:
         session.execute(update(Render).where(Render.id == report_id).values(finished_at=now(-1000)))
     assert sweeps.sweep_unkept(database, storage, older_than=600) == 1
-    assert list(storage.keys()) == ["reports/monthly.html"], "the next report's document, not the lost attempt's"
+    assert list(storage.keys()) == [f"reports/monthly~{again}.html"], "the next report's, not the lost attempt's"
     assert exists(database, again)
 
 
@@ -323,4 +323,44 @@ def test_a_sweep_that_comes_late_leaves_the_next_report_of_a_blob_name_alone(dat
     clean(database, slow)
 
     assert exists(database, slow.again)
+    assert list(storage.keys()) == ["reports/monthly.html"]
+
+
+@pytest.mark.parametrize("lost", ["to another worker", "by a cancel that nobody heard"])
+def test_a_name_under_which_a_lost_attempt_may_still_write_leads_to_a_key_of_its_own(database, storage, lost):
+    first = promised(database, blob_name="monthly")
+    sleeper = orders.claimed(database, first)
+    if lost == "to another worker":
+        with database.writing() as session:
+            renders.lose(session, sleeper, reason="silent", max_losses=3)
+        orders.claimed(database, first)
+        storage.put("reports/monthly~2.html", b"2", media_type="text/html", metadata={})
+        with database.writing() as session:
+            result = orders.result(blob_key="reports/monthly~2.html")
+            assert renders.succeed(session, first, attempt=2, result=result)
+        sweeps.remove_report(database, storage, first)
+    else:
+        sweeps.remove_report(database, storage, first)
+        with database.writing() as session:
+            session.execute(update(Render).where(Render.id == first).values(deadline_at=now(-1)))
+        assert clean(database, storage) == 1
+
+    again = stored(database, storage, blob_name="monthly")
+    # The sleeper wakes up.
+    storage.put("reports/monthly.html", b"late", media_type="text/html", metadata={"render-id": first})
+
+    with database.reading() as session:
+        key = reports.find(session, again).render.blob_key
+    assert key == f"reports/monthly~{again}.html"
+    assert storage.get(key) == b"x"
+    found = inventory.check(database, storage, grace=-5, repair=True, say=lambda _: None)
+    assert (found.orphans, found.removed, found.missing) == (1, 1, 0)
+    assert list(storage.keys()) == [key]
+
+
+def test_a_name_that_nobody_can_write_under_any_more_is_used_as_it_is(database, storage):
+    sweeps.remove_report(database, storage, stored(database, storage, blob_name="monthly"))
+
+    stored(database, storage, blob_name="monthly")
+
     assert list(storage.keys()) == ["reports/monthly.html"]

@@ -179,3 +179,15 @@ def test_a_font_that_declares_more_than_it_has_is_refused():
     assert "cannot be unpacked" in said_of("x.woff", woff(b"cmap", zlib.compress(b"abc"), 1000))
     assert "do not have the size" in said_of("x.woff2", woff2(brotli.compress(b"abc"), 1000))
     assert "cannot be unpacked" in said_of("x.woff2", woff2(b"\xff\xff\xff\xff", 1000))
+
+
+def test_an_svg_that_is_nested_too_deeply_for_those_who_draw_it_is_refused():
+    deep = b"<svg>" + b"<g>" * 249 + b"</g>" * 249 + b"</svg>"
+    check_content("a.svg", deep)
+    with pytest.raises(InvalidRequestError, match="nested more than 250 deep"):
+        check_content("a.svg", deep.replace(b"<g>", b"<g><g>", 1).replace(b"</g>", b"</g></g>", 1))
+
+
+def test_a_number_that_json_has_not_is_refused():
+    with pytest.raises(InvalidRequestError):
+        check_content("a.json", b'{"a": NaN}')

@@ -55,6 +55,12 @@ def upgrade() -> None:
     _create_partial_index("reports_removed", "reports", ["removed_at"], "removed_at IS NOT NULL")
 
     op.create_table(
+        "spent_names",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("spent_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("spent_names_pkey")),
+    )
+    op.create_table(
         "assets",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("shortid", sa.Text(), nullable=False),
