@@ -1,39 +1,15 @@
-"""The tables. What may be done with their rows is in the module of each feature."""
+"""Templates, renders, and what jsreport's users keep of them."""
 
 from __future__ import annotations
 
-import datetime as dt  # SQLAlchemy reads the annotations at run time.
+import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint, false, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from shared.database import UtcDateTime, now
-
-# Texts whose index has the order in which SQLite, and every client, compares them: not that of a country's language.
-BY_CODE_POINT = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-class Base(DeclarativeBase):
-    """The root of the tables; Python types map to the same columns everywhere."""
-
-    # Names that a migration can count on, whichever database made them.
-    metadata = MetaData(
-        naming_convention={
-            "ix": "%(table_name)s_%(column_0_N_name)s_index",
-            "uq": "%(table_name)s_%(column_0_N_name)s_unique",
-            "fk": "%(table_name)s_%(column_0_name)s_fkey",
-            "pk": "%(table_name)s_pkey",
-        }
-    )
-
-    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own declaration.
-        dt.datetime: UtcDateTime(),
-        # Not JSONB: it cannot hold the NUL character that a payload may contain.
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
-        str: Text(),
-    }
+from shared.database import now
+from shared.models.base import BY_CODE_POINT, Base
 
 
 class TemplateVersion(Base):
@@ -196,92 +172,3 @@ class SpentName(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     spent_at: Mapped[dt.datetime] = mapped_column(default=now())
-
-
-class Asset(Base):
-    """A file that templates use by its name: an image, a font, a style sheet. ``name`` is a path, as in ``a/b.png``."""
-
-    __tablename__ = "assets"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    shortid: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    media_type: Mapped[str]
-    size: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str]
-    blob_key: Mapped[str]
-    created_at: Mapped[dt.datetime] = mapped_column(default=now())
-    modified_at: Mapped[dt.datetime] = mapped_column(default=now())
-
-
-class RetiredObject(Base):
-    """An object that no row names any more, until the sweep removes it: work that began with it may still read it."""
-
-    __tablename__ = "retired_objects"
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    retired_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
-
-
-class Schedule(Base):
-    """A template that is rendered again and again at the times that a cron line names.
-
-    ``next_run_at`` is what beats compete for: who moves it on, in the transaction that writes the task, has fired it.
-    """
-
-    __tablename__ = "schedules"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    shortid: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    cron: Mapped[str]
-    timezone: Mapped[str]
-    template_shortid: Mapped[str]
-    data: Mapped[str | None]
-    enabled: Mapped[bool] = mapped_column(default=True)
-    allow_overlap: Mapped[bool] = mapped_column(default=False)
-    max_retries: Mapped[int] = mapped_column(default=0)
-    retry_delay: Mapped[float]
-    next_run_at: Mapped[dt.datetime | None] = mapped_column(index=True)
-    created_at: Mapped[dt.datetime] = mapped_column(default=now())
-    modified_at: Mapped[dt.datetime] = mapped_column(default=now())
-
-
-class Task(Base):
-    """One run of a schedule. It outlives its schedule: what ran, and how it ended, stays to be looked up."""
-
-    __tablename__ = "tasks"
-    __table_args__ = (
-        # The second lock on a double firing, should the first ever fail.
-        UniqueConstraint("schedule_id", "due_at"),
-        Index("tasks_by_state", "state", "retry_at"),
-        Index("tasks_by_creation", "created_at", "id"),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    schedule_id: Mapped[str]
-    schedule_shortid: Mapped[str]
-    trace_id: Mapped[str]
-    state: Mapped[str]
-    error: Mapped[str | None]
-    attempt: Mapped[int] = mapped_column(default=0)
-    render_id: Mapped[str | None]
-    due_at: Mapped[dt.datetime]
-    retry_at: Mapped[dt.datetime | None]
-    created_at: Mapped[dt.datetime] = mapped_column(default=now())
-    finished_at: Mapped[dt.datetime | None]
-
-
-class Worker(Base):
-    """A worker process' sign of life. A running render whose worker's row is too old, or gone, was lost."""
-
-    __tablename__ = "workers"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    pid: Mapped[int]
-    queues: Mapped[list[Any]]
-    children: Mapped[int]
-    recipes: Mapped[dict[str, Any]]
-    started_at: Mapped[dt.datetime] = mapped_column(default=now())
-    seen_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)

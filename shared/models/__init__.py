@@ -1,0 +1,22 @@
+"""The tables, a module for each group of features. What may be done with their rows is in the features' own modules."""
+
+from shared.models.base import BY_CODE_POINT, Base
+from shared.models.rendering import Render, Report, SpentName, Template, TemplateVersion
+from shared.models.scheduling import Schedule, Task
+from shared.models.stored import Asset, RetiredObject
+from shared.models.workers import Worker
+
+__all__ = [
+    "BY_CODE_POINT",
+    "Asset",
+    "Base",
+    "Render",
+    "Report",
+    "RetiredObject",
+    "Schedule",
+    "SpentName",
+    "Task",
+    "Template",
+    "TemplateVersion",
+    "Worker",
+]

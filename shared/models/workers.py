@@ -1,0 +1,26 @@
+"""Signs of life."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database import now
+from shared.models.base import Base
+
+
+class Worker(Base):
+    """A worker process' sign of life. A running render whose worker's row is too old, or gone, was lost."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    pid: Mapped[int]
+    queues: Mapped[list[Any]]
+    children: Mapped[int]
+    recipes: Mapped[dict[str, Any]]
+    started_at: Mapped[dt.datetime] = mapped_column(default=now())
+    seen_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
