@@ -6,11 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, g, jsonify, request
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api import envelope
+from shared.database import DATABASE_AWAY
 from shared.exceptions import (
     ConflictError,
     InvalidRequestError,
@@ -18,6 +17,7 @@ from shared.exceptions import (
     NotReadyError,
     PressroomError,
     TooLargeError,
+    UnprocessableError,
     UnsupportedTypeError,
 )
 from shared.storage import StorageError
@@ -95,6 +95,7 @@ def _as_odata(
 def register(app: Flask) -> None:
     """Let every error that can leave a route become an answer."""
     app.register_error_handler(InvalidRequestError, _invalid)
+    app.register_error_handler(UnprocessableError, _unprocessable)
     app.register_error_handler(NotFoundError, lambda error: answer_error(404, error.message))
     app.register_error_handler(ConflictError, lambda error: answer_error(409, error.message))
     app.register_error_handler(TooLargeError, lambda error: answer_error(413, error.message))
@@ -102,18 +103,24 @@ def register(app: Flask) -> None:
     app.register_error_handler(NotReadyError, lambda error: _later(error.message, error.retry_after))
     app.register_error_handler(RenderFailedError, _render_failed)
     app.register_error_handler(StorageError, _storage_failed)
-    app.register_error_handler(OperationalError, _database_failed)
-    app.register_error_handler(InterfaceError, _database_failed)
-    app.register_error_handler(PoolTimeoutError, _database_failed)
+    for away in DATABASE_AWAY:
+        app.register_error_handler(away, _database_failed)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
 
 def _invalid(error: InvalidRequestError) -> Response:
-    several = getattr(error, "problems", ())
-    errors = [{"field": field, "message": message} for field, message in several] if len(several) > 1 else None
-    return answer_error(400, error.message, field=error.field, errors=errors)
+    return answer_error(400, error.message, field=error.field, errors=_listed(getattr(error, "problems", ())))
+
+
+def _unprocessable(error: UnprocessableError) -> Response:
+    return answer_error(422, error.message, field=error.problems[0][0], errors=_listed(error.problems))
+
+
+def _listed(problems: Sequence[tuple[str, str]]) -> list[dict[str, str]] | None:
+    """Return what is wrong field by field, where that is more than one thing."""
+    return [{"field": field, "message": message} for field, message in problems] if len(problems) > 1 else None
 
 
 def _render_failed(error: RenderFailedError) -> Response:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import DateTime, Dialect, Engine, NullPool, TypeDecorator, create_engine, event, make_url, select, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import GenericFunction
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.sql.compiler import SQLCompiler
 
+# What a database that does not answer raises; trying again may help.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 SQLITE_BUSY_SECONDS = 15
 # A server that is gone without a word must not hold a thread for hours. See libpq's connection parameters.
 POSTGRESQL_BOUNDS: dict[str, Any] = {

@@ -5,6 +5,7 @@ The tree::
     PressroomError
     ├── SettingsError       the environment does not describe a farm that can start
     ├── InvalidRequestError the caller asked for something that cannot be done (a field and what was expected)
+    ├── UnprocessableError  it is well-formed, and what it names does not allow it (all that is wrong with it)
     ├── NotFoundError       the thing named does not exist
     ├── ConflictError       it exists, but its state or its name forbids the request
     ├── TooLargeError       what was sent is over a limit of the farm
@@ -20,6 +21,11 @@ None of the messages shows internals: they are written for the person who reads 
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PressroomError(Exception):
@@ -45,6 +51,18 @@ class InvalidRequestError(PressroomError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class UnprocessableError(PressroomError):
+    """Raised when a well-formed request does not fit what it names: a template's parameters, a printer's capabilities.
+
+    Args:
+        problems: For each broken field its path and what is wrong with it: what it is, and what was expected.
+    """
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(message for _, message in problems))
+        self.problems = tuple(problems)
 
 
 class NotFoundError(PressroomError):

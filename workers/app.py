@@ -1,7 +1,7 @@
 """The Celery app of the workers: settings, engines, database, storage and broker meet here, once per process.
 
 The parent loads the engines, so that its children share them, and keeps the heartbeat. Each child makes its own
-connections: none may be inherited.
+connections: none may be inherited. What a queue needs is loaded only by the workers that serve it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ from shared.settings import load_settings
 from shared.signals import announce, connect
 from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
-from workers import maintenance, registry
-from workers.assets import AssetCache
+from workers import registry
 from workers.children import RenderRequest
 from workers.heartbeat import Heartbeat
 from workers.limits import limit_memory
-from workers.rendering import Renderer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery
 
     from shared.renders import Wake
     from shared.settings import Settings
+    from workers.assets import AssetCache
+    from workers.maintenance import Caretaker
+    from workers.rendering import Renderer
 
 log = logger(__name__)
 
@@ -55,28 +58,15 @@ class WorkerProcess:
         self.heartbeat: Heartbeat | None = None
         self.renderer: Renderer | None = None
         self.asset_cache: AssetCache | None = None
-        self.caretaker = maintenance.Caretaker(
-            settings=settings,
-            database=self.database,
-            storage=self.storage,
-            waiting=lambda queue: queues.waiting_messages(self.redis, queue),
-            publish=self.publish,
-        )
+        self.caretaker: Caretaker | None = None
 
     def load(self, sender: Any, **_: object) -> None:
         """Before the fork: load what the queues need."""
-        if set(self._queues()) & set(queues.RENDER_QUEUES):
-            self.registry = registry.load()
-            self.asset_cache = AssetCache(self.settings.asset_cache_bytes)
-            self.renderer = Renderer(
-                settings=self.settings,
-                database=self.database,
-                storage=self.storage,
-                registry=self.registry,
-                asset_cache=self.asset_cache,
-                worker_id=self.worker_id,
-                announce=self.announce,
-            )
+        served = set(self._queues())
+        if served & set(queues.RENDER_QUEUES):
+            self._load_renderer()
+        if queues.MAINTENANCE_QUEUE in served:
+            self._load_caretaker()
         log.info("worker starts", worker_id=self.worker_id, node=sender.hostname, queues=self._queues())
 
     def begin(self, sender: Any, **_: object) -> None:
@@ -120,6 +110,47 @@ class WorkerProcess:
         """Say that a render ended."""
         announce(self.redis, render_id)
 
+    def render(self, render_id: str) -> None:
+        """Do a render, in a worker that was loaded for that."""
+        if self.renderer is not None:
+            self.renderer.render(render_id)
+
+    def duty(self, perform: Callable[[Caretaker], None]) -> Callable[[], None]:
+        """Make a task of a duty, which a worker that was loaded for duties performs."""
+
+        def task() -> None:
+            if self.caretaker is not None:
+                perform(self.caretaker)
+
+        return task
+
+    def _load_renderer(self) -> None:
+        from workers.assets import AssetCache  # noqa: PLC0415  # Workers that do not render do without.
+        from workers.rendering import Renderer  # noqa: PLC0415  # The same.
+
+        self.registry = registry.load()
+        self.asset_cache = AssetCache(self.settings.asset_cache_bytes)
+        self.renderer = Renderer(
+            settings=self.settings,
+            database=self.database,
+            storage=self.storage,
+            registry=self.registry,
+            asset_cache=self.asset_cache,
+            worker_id=self.worker_id,
+            announce=self.announce,
+        )
+
+    def _load_caretaker(self) -> None:
+        from workers.maintenance import Caretaker  # noqa: PLC0415  # Workers that beat does not ring for do without.
+
+        self.caretaker = Caretaker(
+            settings=self.settings,
+            database=self.database,
+            storage=self.storage,
+            waiting=lambda queue: queues.waiting_messages(self.redis, queue),
+            publish=self.publish,
+        )
+
     def _queues(self) -> list[str]:
         return sorted(self.app.amqp.queues.consume_from)
 
@@ -131,15 +162,14 @@ def create_app() -> Celery:
     app = queues.create_celery(settings)
     process = WorkerProcess(settings, app)
 
-    def render(render_id: str) -> None:
-        if process.renderer is not None:
-            process.renderer.render(render_id)
-
-    app.task(render, name=queues.RENDER_TASK, Request=RenderRequest, shared=False)
-    app.task(process.caretaker.reconcile, name=queues.RECONCILE_TASK, shared=False)
-    app.task(process.caretaker.sweep, name=queues.SWEEP_TASK, shared=False)
-    app.task(process.caretaker.clean, name=queues.CLEAN_TASK, shared=False)
-    app.task(process.caretaker.schedule, name=queues.SCHEDULE_TASK, shared=False)
+    app.task(process.render, name=queues.RENDER_TASK, Request=RenderRequest, shared=False)
+    for name, perform in (
+        (queues.RECONCILE_TASK, lambda caretaker: caretaker.reconcile()),
+        (queues.SWEEP_TASK, lambda caretaker: caretaker.sweep()),
+        (queues.CLEAN_TASK, lambda caretaker: caretaker.clean()),
+        (queues.SCHEDULE_TASK, lambda caretaker: caretaker.schedule()),
+    ):
+        app.task(process.duty(perform), name=name, shared=False)
 
     signals.worker_init.connect(process.load)
     signals.worker_ready.connect(process.begin)

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING
 import stamina
 
 from shared import assets
+from shared.database import DATABASE_AWAY
 from shared.exceptions import NotFoundError, RenderError
 from shared.renders import Cause
 from shared.storage import StorageError
 from shared.tracing import logger
 from workers.fetching import Asset
-from workers.library import AWAY_SECONDS, DATABASE_AWAY
+from workers.library import AWAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,10 +6,9 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import stamina
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import templates
+from shared.database import DATABASE_AWAY
 from shared.exceptions import EngineError
 from workers.engines import Source
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from shared.database import Database
 
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 # How long a render waits for a database that is away, beside its own time limit.
 AWAY_SECONDS = 15
 CHARACTERS_KEPT = 4_000_000

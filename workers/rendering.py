@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import stamina
 from billiard.exceptions import SoftTimeLimitExceeded
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared import renders
+from shared.database import DATABASE_AWAY
 from shared.exceptions import DataError, EngineError, RenderError, TemplateError
 from shared.memory import release_unused
 from shared.models import TemplateVersion
@@ -41,11 +40,12 @@ if TYPE_CHECKING:
     from workers.recipes import Document, Recipe
     from workers.registry import Registry
 
-# From here on, what tidying up takes is little beside what the render took.
-LARGE_MILLISECONDS = 1000
+# From here on, what tidying up takes is little beside what the render took: half a millisecond to give memory back, a
+# dozen of them to collect garbage.
+NOTABLE_MILLISECONDS = 50
+LARGE_MILLISECONDS = 250
 # How long a finished document waits for a database that is away before it is given up.
 END_SECONDS = 120
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 log = logger(__name__)
 
@@ -146,10 +146,7 @@ class Renderer:
                     self._let_go(attempt)
             self._announce(render_id)
             self._write_line(attempt, end)
-            if attempt.stopwatch.spent.get("engine", 0) > LARGE_MILLISECONDS:
-                # A long layout leaves some 60 MB behind that the next document may never need.
-                gc.collect()
-                release_unused()
+            _tidy_up(attempt.stopwatch.spent.get("engine", 0))
         finally:
             clear_trace()
 
@@ -351,6 +348,14 @@ class Renderer:
             refused_urls=len(attempt.policy.refused),
             **{f"{stage}_ms": spent for stage, spent in attempt.stopwatch.spent.items()},
         )
+
+
+def _tidy_up(milliseconds: int) -> None:
+    """Give back what a layout left behind and the next document may never need: some 60 MB after a long one."""
+    if milliseconds > LARGE_MILLISECONDS:
+        gc.collect()
+    if milliseconds > NOTABLE_MILLISECONDS:
+        release_unused()
 
 
 def _used(attempt: Attempt) -> dict[str, dict[str, Any]] | None:

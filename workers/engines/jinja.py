@@ -57,21 +57,7 @@ class JinjaEngine:
         library: Library | None = None,
         read_asset: Callable[[str], Fetched] | None = None,
     ) -> str:
-        """Expand a template.
-
-        Args:
-            content: The template's text.
-            data: The document's data; its top-level keys are the template's names.
-            markup: Whether the result is HTML or XML, so that values must be escaped.
-            locale: The locale of the filters ``money``, ``number``, ``date`` and ``datetime``.
-            library: The templates that it can include, import from and extend; None: there are none.
-            read_asset: Returns the asset of a name, for ``asset_text`` and ``asset_json``; None: there are none.
-
-        Raises:
-            TemplateError: The template, or one that it includes, does not compile, or raises; with the template's line
-                where it is known.
-            EngineError: The library could not be read.
-        """
+        """Expand a template, as `Engine` says; errors name the template's line where it is known."""
         # Everything but the code is made anew: nothing that one document leaves in a template, or in what it imports,
         # can reach the next.
         everywhere = {formats.LOCALE_NAME: locale}
