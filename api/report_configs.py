@@ -131,7 +131,10 @@ def versions(key: str) -> Response:
             )
     if template is None:
         return _read(f"{key}/version")
-    shown = [{"number": one.number, "creationDate": moment(one.created_at), "name": one.name} for one in found]
+    shown = [
+        {"number": one.number, "creationDate": moment(one.created_at), "name": one.name, "createdBy": one.created_by}
+        for one in found
+    ]
     return success(shown, page=query.page, pageSize=query.page_size, total=total)
 
 

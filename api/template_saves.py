@@ -11,6 +11,7 @@ from flask import request
 from werkzeug.exceptions import PreconditionFailed
 
 from api import gateway
+from api.access import caller
 from api.errors import InvalidBodyError
 from api.template_bodies import NewTemplateBody, ReplacedTemplateBody
 from shared import template_saves, templates
@@ -40,7 +41,7 @@ def save_new(body: NewTemplateBody) -> Saved:
     farm = gateway.current()
     said = _said(body, farm.settings)
     _check(said)
-    return template_saves.save_new(farm.database, TemplateFields(**said), shortid=body.shortid)
+    return template_saves.save_new(farm.database, TemplateFields(**said, created_by=caller()), shortid=body.shortid)
 
 
 def save_change(look_up: LookUp, body: ChangedTemplateBody | ReplacedTemplateBody) -> Saved:
@@ -58,7 +59,7 @@ def save_change(look_up: LookUp, body: ChangedTemplateBody | ReplacedTemplateBod
 
     def merge(before: Template) -> TemplateFields:
         check_match(before)
-        return dataclasses.replace(templates.fields_of(before.version), **said)
+        return dataclasses.replace(templates.fields_of(before.version), **said, created_by=caller())
 
     return template_saves.save_change(farm.database, look_up, merge)
 

@@ -79,11 +79,13 @@ for library, package in packages.items():
         print(package)
 programs = {"pdftoppm": "poppler-utils"}
 if sys.argv[1] == "test":
-    # The README's session is pasted into a shell, bar codes are read from rendered pages, and clients written for
-    # jsreport and for OData run on Node.
+    # The README's session is pasted into a shell, bar codes are read from rendered pages, clients written for jsreport
+    # and for OData run on Node, and what is printed goes through a CUPS server.
     programs |= {"curl": "curl", "zbarimg": "zbar-tools", "node": "nodejs", "npm": "npm"}
+    programs |= {"cupsd": "cups-daemon", "lpadmin": "cups-client"}
 for program, package in programs.items():
-    if not shutil.which(program):
+    # Debian keeps administrators' programs where users' shells do not look.
+    if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
         print(package)
 folders = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 names = [name for folder in folders for _, _, files in os.walk(os.path.expanduser(folder)) for name in files]

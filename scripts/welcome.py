@@ -49,7 +49,7 @@ class Gateway:
         self.url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if settings.tokens:
-            self._headers["Authorization"] = f"Bearer {settings.tokens[0]}"
+            self._headers["Authorization"] = f"Bearer {settings.tokens[0].secret}"
         # A proxy of the environment is for the world outside, not for this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

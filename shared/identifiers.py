@@ -10,7 +10,9 @@ import uuid6
 # No vowels, so no words; no characters that are mistaken for one another.
 _SHORT_ALPHABET = "23456789BCDFGHJKLMNPQRSTVWXZbcdfghjkmnpqrstvwxz"
 _SHORT_LENGTH = 9
-_TRACE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TRACE_LENGTH = 64
+_TRACE_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_TRACE_LENGTH - 1}}}")
+_SUFFIX_LENGTH = 6
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
@@ -28,6 +30,12 @@ def new_shortid() -> str:
 def new_trace_id() -> str:
     """Make a trace id of the W3C's shape: 32 lower-case hexadecimal digits."""
     return secrets.token_hex(16)
+
+
+def derived_trace_id(trace_id: str) -> str:
+    """Make the trace id of something that is done anew with an older result: the older one's, a dash, a suffix."""
+    suffix = "".join(secrets.choice(_SHORT_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+    return f"{trace_id[: _TRACE_LENGTH - _SUFFIX_LENGTH - 1]}-{suffix}"
 
 
 def accepted_trace_id(*, traceparent: str | None, x_trace_id: str | None) -> str | None:

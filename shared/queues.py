@@ -14,9 +14,11 @@ from kombu import Queue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from shared.errands import Kind
 from shared.tracing import logger
 
 if TYPE_CHECKING:
+    from shared.errands import Errand
     from shared.renders import Wake
     from shared.settings import Settings
 
@@ -31,6 +33,15 @@ RECONCILE_TASK = "pressroom.reconcile"
 SWEEP_TASK = "pressroom.sweep"
 CLEAN_TASK = "pressroom.clean"
 SCHEDULE_TASK = "pressroom.schedule"
+PURGE_TASK = "pressroom.purge"
+TEND_TASK = "pressroom.tend"
+ERRAND_TASKS = {
+    Kind.THUMBNAIL: "pressroom.thumbnail",
+    Kind.COMPARISON: "pressroom.comparison",
+    Kind.PRINT: "pressroom.print",
+}
+# Both kinds turn PDFs into pictures.
+ERRAND_QUEUES = {Kind.THUMBNAIL: "thumbnail", Kind.COMPARISON: "thumbnail", Kind.PRINT: "print"}
 
 CONNECT_SECONDS = 3
 # A broker that takes connections and then says nothing is as good as none.
@@ -93,6 +104,8 @@ def create_celery(settings: Settings) -> Celery:
                 ("sweep", SWEEP_TASK, settings.sweep_interval),
                 ("clean", CLEAN_TASK, settings.reports_clean_interval),
                 ("schedule", SCHEDULE_TASK, settings.schedule_interval),
+                ("purge", PURGE_TASK, settings.purge_interval),
+                ("tend", TEND_TASK, settings.print_interval),
             )
         },
     )
@@ -116,19 +129,31 @@ def publish(app: Celery, wake: Wake, *, grace: float) -> bool:
     Returns:
         Whether the broker took the message.
     """
+    return _send(
+        app,
+        RENDER_TASK,
+        wake.render_id,
+        queue=wake.queue,
+        trace_id=wake.trace_id,
+        soft_time_limit=wake.timeout,
+        time_limit=wake.timeout + grace,
+    )
+
+
+def ring(app: Celery, errand: Errand) -> bool:
+    """Announce an errand, and return whether the broker took the message; as with `publish`, the row is there."""
+    return _send(
+        app, ERRAND_TASKS[errand.kind], errand.row_id, queue=ERRAND_QUEUES[errand.kind], trace_id=errand.trace_id
+    )
+
+
+def _send(app: Celery, task: str, row_id: str, *, queue: str, trace_id: str, **limits: float) -> bool:
     if time.monotonic() < getattr(app, "pressroom_broker_away_until", 0):
         return False
     try:
-        app.send_task(
-            RENDER_TASK,
-            args=(wake.render_id,),
-            queue=wake.queue,
-            headers={"trace_id": wake.trace_id},
-            soft_time_limit=wake.timeout,
-            time_limit=wake.timeout + grace,
-        )
+        app.send_task(task, args=(row_id,), queue=queue, headers={"trace_id": trace_id}, **limits)
     except (KombuError, RedisError, OSError) as error:
-        log.warning("message not published", render_id=wake.render_id, queue=wake.queue, error=str(error))
+        log.warning("message not published", task=task, row_id=row_id, queue=queue, error=str(error))
         # A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
         app.pressroom_broker_away_until = time.monotonic() + AWAY_SECONDS
         return False

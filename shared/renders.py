@@ -81,6 +81,9 @@ class Submission:
         blob_stem: The result's storage key without extension.
         render_id: The id, where it had to be known before.
         kept: Whether something keeps the render; what nothing keeps is swept.
+        followed: Whether rows wait for its end.
+        source: Where it came from.
+        created_by: Who sent it.
     """
 
     trace_id: str
@@ -95,6 +98,9 @@ class Submission:
     blob_stem: str
     render_id: str
     kept: bool = False
+    followed: bool = False
+    source: str | None = None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +144,9 @@ def submit(session: Session, submission: Submission) -> Render:
         timeout=submission.timeout,
         blob_stem=submission.blob_stem,
         kept=submission.kept,
+        followed=submission.followed,
+        source=submission.source,
+        created_by=submission.created_by,
     )
     session.add(render)
     return render
@@ -219,8 +228,9 @@ def fail(
 
 
 def _end(session: Session, render_id: str, attempt: int, *, state: State, **values: Any) -> bool:
-    won = _won(
+    won = _ended(
         session,
+        render_id,
         update(Render)
         .where(Render.id == render_id, Render.state == State.RUNNING, Render.attempt == attempt)
         .values(state=state, finished_at=now(), **values),
@@ -234,14 +244,22 @@ def too_long(render: Render) -> str:
     return f"The render took longer than its time limit of {render.timeout:g} s"
 
 
-def cancel(session: Session, render_id: str, *, only_queued: bool = False) -> bool:
-    """End a render that nobody wants any more; False when it ended (or, with ``only_queued``, began) before."""
+def cancel(session: Session, render_id: str, *, only_queued: bool = False, error: str | None = None) -> bool:
+    """End a render that nobody wants any more; False when it ended (or, with ``only_queued``, began) before.
+
+    Args:
+        session: A writing transaction.
+        render_id: The render.
+        only_queued: Whether one that has begun goes on.
+        error: Why the farm gave it up, if it was the farm.
+    """
     states = (State.QUEUED,) if only_queued else (State.QUEUED, State.RUNNING)
-    return _won(
+    return _ended(
         session,
+        render_id,
         update(Render)
         .where(Render.id == render_id, Render.state.in_(states))
-        .values(state=State.CANCELLED, finished_at=now()),
+        .values(state=State.CANCELLED, finished_at=now(), error=error),
     )
 
 
@@ -327,12 +345,12 @@ def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> S
             "deadline_at": None,
             "started_at": None,
         }
-    won = _won(
-        session,
+    lost = (
         update(Render)
         .where(Render.id == render.id, Render.state == State.RUNNING, Render.attempt == render.attempt)
-        .values(losses=losses, **values),
+        .values(losses=losses, **values)
     )
+    won = _ended(session, render.id, lost) if values["state"] in ENDED else _won(session, lost)
     return cast("State", values["state"]) if won else None
 
 
@@ -394,6 +412,18 @@ def blob_key(blob_stem: str, *, attempt: int, extension: str) -> str:
     object of the one that counts.
     """
     return f"{blob_stem}.{extension}" if attempt == 1 else f"{blob_stem}~{attempt}.{extension}"
+
+
+def _ended(session: Session, render_id: str, statement: Any) -> bool:
+    """Write an end, and bring what waits for it up to date; False when the end was not won."""
+    returning = statement.returning(Render.followed).execution_options(synchronize_session=False)
+    followed = session.execute(returning).scalar_one_or_none()
+    if followed:
+        # Imported here, as it reads states and causes from this module.
+        from shared import aftermath  # noqa: PLC0415
+
+        aftermath.settle(session, render_id)
+    return followed is not None
 
 
 def _won(session: Session, statement: Any) -> bool:

@@ -1,7 +1,7 @@
 """Every setting of the farm, one line each: name, environment variable, type, default, meaning.
 
-Only here is the environment read. Attribute ``home`` is the variable ``PRESSROOM_HOME``, and so on. A ``PRESSROOM_*``
-or ``REPORTS_CLEAN_*`` variable that is not declared here is refused with the nearest known name, so that a misspelling
+Only here is the environment read. Attribute ``home`` is the variable ``PRESSROOM_HOME``, and so on. A ``PRESSROOM_*``,
+``REPORTS_CLEAN_*`` or ``PURGE_HISTORY_*`` variable that is not declared here is refused with the nearest known name, so that a misspelling
 cannot pass unnoticed. The table in README.md is generated from this file (``pressroom settings``).
 
 jsreport's users have a JSON file for what is said of the reports extension; ``PRESSROOM_CONFIG`` names one, and a
@@ -21,12 +21,13 @@ import environ
 
 from shared.durations import duration
 from shared.exceptions import SettingsError
+from shared.tokens import Token, read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PREFIX = "PRESSROOM"
-OURS = (f"{PREFIX}_", "REPORTS_CLEAN_")
+OURS = (f"{PREFIX}_", "REPORTS_CLEAN_", "PURGE_HISTORY_")
 # Spellings of one variable; the first is the seed's own, and the one that the table has.
 SPELLINGS = {"REPORTS_CLEAN_THRESHOLD": "REPORTS_CLEAN_TRESHOLD"}
 # Where the JSON file has what which variable says.
@@ -89,6 +90,10 @@ def _duration(text: object) -> float | None:
     return duration(str(text)) if str(text).strip() else None
 
 
+def _days(text: object) -> float | None:
+    return _number(float, 0, 36_500)(text) if str(text).strip() else None
+
+
 def _path(text: object) -> Path:
     # The path becomes part of URLs and of the supervisor's configuration, where these mean something else.
     if any(character in "%?#;" or not character.isprintable() for character in str(text)):
@@ -125,7 +130,8 @@ class Settings:
     home: Path = environ.var("./var", converter=_path, help="Folder that holds everything an embedded farm writes")
     host: str = _text("127.0.0.1", "Address the gateway listens on; one that is not loopback needs PRESSROOM_TOKENS")
     port: int = _count(8000, "Port the gateway listens on", high=65535)
-    tokens: tuple[str, ...] = environ.var("", converter=_listed, help="Accepted API tokens, comma-separated; sent as Bearer, or as the password of Basic")
+    tokens: tuple[Token, ...] = environ.var("", converter=lambda text: tuple(read_token(entry) for entry in _listed(text)), help="Accepted API tokens, comma-separated, each with or without a name, `warehouse:secret`; sent as Bearer, or as the password of Basic")
+    revoked_tokens: tuple[str, ...] = environ.var("", converter=_listed, help="Tokens, or names of tokens, that are accepted no more and are told so, comma-separated")
     insecure: bool = environ.var("0", converter=_flag, help="1 lets the gateway listen without tokens on any address")
     public_url: str = _text("", "Base of the links in answers, when clients reach the gateway under another address", converter=_url("http", "https"))
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = environ.var("", converter=_networks, help="Addresses or networks of proxies whose `X-Forwarded-*` headers are believed, comma-separated")
@@ -161,6 +167,11 @@ class Settings:
     reports_clean_interval: float = environ.var("5m", name="REPORTS_CLEAN_INTERVAL", converter=lambda text: duration(str(text)), help="How often old reports are looked for: `30s`, `5m`, `1d`, or milliseconds")
     reports_clean_treshold: float | None = environ.var("", name="REPORTS_CLEAN_TRESHOLD", converter=_duration, help="Age at which stored reports are removed, `..._THRESHOLD` for short; empty: never, but for those with an `expiresIn`")
     schedule_interval: float = _seconds(1, "Between two looks for schedules that are due", low=0.1)
+    purge_history_days: float | None = environ.var("30", name="PURGE_HISTORY_DAYS", converter=_days, help="Age in days at which history records and print tasks are removed; empty: never")
+    purge_interval: float = _seconds(3600, "Between two looks for history records that are to be removed", low=0.1)
+    print_interval: float = _seconds(2, "Between two looks at print jobs that are under way", low=0.1)
+    print_retry_for: float = _seconds(3600, "How long a printer that cannot be reached is tried before a print task fails")
+    print_lease: float = _seconds(120, "How long a print agent may keep a task that it claimed without a word", low=0.1)
     tasks_keep: float = _seconds(30 * 86400, "How long ended tasks of schedules can be looked up")
     odata_page: int = _count(1000, "Most entities in one page of an OData list; the rest follows by its nextLink", high=100_000)
     max_asset_bytes: int = _count(10 * MIB, "Largest asset; a larger one gets 413")

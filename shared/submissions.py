@@ -84,8 +84,12 @@ class Order:
         report_name: The document's name; None: the template's.
         timeout: Time limit, seconds; None: the template's, or else the farm's default.
         download: Whether it is for saving rather than for viewing; None: as the template says.
-        report: How to keep the result; None: not at all.
+        report: How to keep the result as a report; None: not as one.
+        folder: The storage folder of a result that something else than a report keeps; None: nothing does.
+        followed: Whether rows that ``within`` writes wait for the render's end.
         queue: Where to wait.
+        source: Where it came from: ``api``, ``studio``, ``schedule``, ``batch``, ``replay`` or ``preview``.
+        created_by: Who sent it; None: somebody who needed no token, or the farm itself.
     """
 
     trace_id: str
@@ -95,7 +99,11 @@ class Order:
     timeout: float | None = None
     download: bool | None = None
     report: ReportWish | None = None
+    folder: str | None = None
+    followed: bool = False
     queue: str = DEFAULT_QUEUE
+    source: str = "api"
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +115,16 @@ class Accepted:
         report: The promised report, if one was asked for.
         name: The document's name, without extension.
         download: Whether it is for saving rather than for viewing.
+        template: The stored template, if it was one.
+        version: The version of it that is rendered.
     """
 
     render: Render
     report: Report | None
     name: str
     download: bool = False
+    template: Template | None = None
+    version: TemplateVersion | None = None
 
 
 def accept(
@@ -171,10 +183,11 @@ def accept(
                     data=data,
                     data_key=data_key,
                     timeout=timeout,
-                    blob_stem=reports.blob_stem(blob_name or report_id)
-                    if order.report
-                    else renders.transient_stem(render_id),
-                    kept=order.report is not None,
+                    blob_stem=_blob_stem(order, render_id, blob_name or report_id),
+                    kept=order.report is not None or order.folder is not None,
+                    followed=order.followed,
+                    source=order.source,
+                    created_by=order.created_by,
                 ),
             )
             _flush(session)
@@ -192,7 +205,7 @@ def accept(
                     expires_in=order.report.expires_in,
                     task_id=order.report.task_id,
                 )
-            accepted = Accepted(render, report, name, download)
+            accepted = Accepted(render, report, name, download, template, version)
             if within is not None:
                 within(session, accepted)
     except BaseException:
@@ -201,6 +214,12 @@ def accept(
             inventory.take_back(database, storage, data_key)
         raise
     return accepted
+
+
+def _blob_stem(order: Order, render_id: str, blob_name: str) -> str:
+    if order.report is not None:
+        return reports.blob_stem(blob_name)
+    return renders.transient_stem(render_id) if order.folder is None else f"{order.folder}/{render_id}"
 
 
 def _flush(session: Session) -> None:

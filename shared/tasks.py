@@ -115,6 +115,7 @@ class Submitter:
             data=None if schedule.data is None else json.loads(schedule.data),
             report_name=schedule.name,
             report=ReportWish(task_id=task_id),
+            source="schedule",
         )
         accepted = accept(self.database, self._storage, self.settings, order, recipe_states=states, within=within)
         self._publish(renders.wake_of(accepted.render))

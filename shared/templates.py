@@ -39,6 +39,7 @@ class TemplateFields:
         fields: What it expects in the data.
         context: A label that groups templates.
         context_colour: The label's colour, ``#rrggbb``.
+        created_by: Who says it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class TemplateFields:
     fields: list[Any] | None = None
     context: str | None = None
     context_colour: str | None = None
+    created_by: str | None = None
 
 
 class Newest(NamedTuple):

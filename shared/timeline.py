@@ -1,4 +1,7 @@
-"""Everything the farm knows of one trace id, in the order of time: from the database and from this machine's logs."""
+"""Everything the farm knows of one trace id, in the order of time: from the database and from this machine's logs.
+
+A reprint has a trace id of its own, derived from that of the document; who asks for the document's gets both.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from shared.database import Database
-from shared.models import Render, Report
+from shared.models import HistoryRecord, PrintTask, Render, Report, Thumbnail
+from shared.renders import LIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
     from shared.settings import Settings
 
@@ -40,8 +46,15 @@ class Entry:
 
 def collect(settings: Settings, trace_id: str) -> list[Entry]:
     """Return what database and log files say of a trace id and of the ids derived from it."""
-    entries = [*_from_database(settings, trace_id), *_from_logs(settings.logs, trace_id)]
-    return sorted(entries, key=lambda entry: entry.at)
+    database = Database(settings.database)
+    try:
+        with database.reading() as session:
+            entries = [*_of_renders(session, trace_id), *_of_history(session, trace_id)]
+            derived = select(PrintTask.trace_id).join(HistoryRecord).where(HistoryRecord.trace_id == trace_id)
+            trace_ids = {trace_id, *session.scalars(derived)}
+    finally:
+        database.close()
+    return sorted([*entries, *_from_logs(settings.logs, trace_ids)], key=lambda entry: entry.at)
 
 
 def formatted(entries: Iterable[Entry], *, as_json: bool) -> Iterator[str]:
@@ -64,16 +77,59 @@ def formatted(entries: Iterable[Entry], *, as_json: bool) -> Iterator[str]:
             yield f"{moment}  {since:>10}  {entry.source:<9} {entry.event:<20} {details}".rstrip()
 
 
-def _from_database(settings: Settings, trace_id: str) -> Iterator[Entry]:
-    database = Database(settings.database)
-    try:
-        with database.reading() as session:
-            for render in session.scalars(select(Render).where(Render.trace_id == trace_id)):
-                yield from _of_render(render)
-                for report in session.scalars(select(Report).where(Report.render_id == render.id)):
-                    yield Entry(report.created_at, "database", "report", {"report": report.id, "name": report.name})
-    finally:
-        database.close()
+def _of_renders(session: Session, trace_id: str) -> Iterator[Entry]:
+    for render in session.scalars(select(Render).where(Render.trace_id == trace_id).options(*LIGHT)):
+        yield from _of_render(render)
+        for report in session.scalars(select(Report).where(Report.render_id == render.id)):
+            yield Entry(report.created_at, "database", "report", {"report": report.id, "name": report.name})
+        thumbnail = session.get(Thumbnail, render.id)
+        if thumbnail is not None and thumbnail.finished_at is not None:
+            details = {"state": thumbnail.state, "bytes": thumbnail.size, "error": thumbnail.error}
+            yield Entry(thumbnail.finished_at, "database", "thumbnail", details)
+
+
+def _of_history(session: Session, trace_id: str) -> Iterator[Entry]:
+    records = session.execute(
+        select(
+            HistoryRecord.id,
+            HistoryRecord.created_at,
+            HistoryRecord.status,
+            HistoryRecord.template_name,
+            HistoryRecord.template_version,
+            HistoryRecord.source,
+            HistoryRecord.created_by,
+            HistoryRecord.replay_of,
+        ).where(HistoryRecord.trace_id == trace_id)
+    ).all()
+    for record in records:
+        details = {
+            "record": record.id,
+            "status": record.status,
+            "template": record.template_name,
+            "version": record.template_version,
+            "from": record.source,
+            "by": record.created_by,
+            "replay_of": record.replay_of,
+        }
+        yield Entry(record.created_at, "database", "record", details)
+    of_records = PrintTask.history_record_id.in_([record.id for record in records])
+    for task in session.scalars(select(PrintTask).where(or_(of_records, PrintTask.trace_id == trace_id))):
+        yield from _of_print_task(task)
+
+
+def _of_print_task(task: PrintTask) -> Iterator[Entry]:
+    named = {"task": task.id, "trace": task.trace_id}
+    wish = {"printer": task.printer_name, "copies": task.number_of_copies, "record": task.history_record_id}
+    yield Entry(
+        task.created_at, "database", "print task", {**named, **wish, "from": task.source, "by": task.created_by}
+    )
+    if task.sent_at:
+        yield Entry(
+            task.sent_at, "database", "handed over", {**named, "printer": task.printer_name, "job": task.job_id}
+        )
+    if task.finished_at:
+        details = {**named, "job_state": task.job_state, "reasons": task.job_state_reasons, "error": task.error}
+        yield Entry(task.finished_at, "database", f"print {task.status}", details)
 
 
 def _of_render(render: Render) -> Iterator[Entry]:
@@ -81,7 +137,14 @@ def _of_render(render: Render) -> Iterator[Entry]:
         render.submitted_at,
         "database",
         "submitted",
-        {"render": render.id, "queue": render.queue, "engine": render.engine, "recipe": render.recipe},
+        {
+            "render": render.id,
+            "queue": render.queue,
+            "engine": render.engine,
+            "recipe": render.recipe,
+            "from": render.source,
+            "by": render.created_by,
+        },
     )
     for loss in render.losses:
         yield Entry(
@@ -115,21 +178,21 @@ def _of_render(render: Render) -> Iterator[Entry]:
         )
 
 
-def _from_logs(folder: Path, trace_id: str) -> Iterator[Entry]:
+def _from_logs(folder: Path, trace_ids: Collection[str]) -> Iterator[Entry]:
     # Rotated files have a number behind their name.
     for path in sorted(folder.glob("*.jsonl*")):
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if trace_id in line:
-                    entry = _of_line(line, trace_id)
+                if any(trace_id in line for trace_id in trace_ids):
+                    entry = _of_line(line, trace_ids)
                     if entry is not None:
                         yield entry
 
 
-def _of_line(line: str, trace_id: str) -> Entry | None:
+def _of_line(line: str, trace_ids: Collection[str]) -> Entry | None:
     try:
         said = json.loads(line)
-        if said.get("trace_id") != trace_id:
+        if said.get("trace_id") not in trace_ids:
             return None
         at = dt.datetime.fromisoformat(said["timestamp"])
     except (ValueError, KeyError, AttributeError):

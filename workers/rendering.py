@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import stamina
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared import renders
+from shared import aftermath, renders
 from shared.database import DATABASE_AWAY
 from shared.exceptions import DataError, EngineError, RenderError, TemplateError
 from shared.memory import release_unused
@@ -28,11 +28,12 @@ from workers.library import StoredTemplates
 from workers.limits import SoftTimeLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
     from shared.database import Database
+    from shared.errands import Errand
     from shared.models import Render
     from shared.settings import Settings
     from shared.storage import Storage
@@ -76,6 +77,7 @@ class Attempt:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stored_key: str | None = None
     templates_used: dict[str, int] = field(default_factory=dict)
+    errands: Sequence[Errand] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Renderer:
         asset_cache: AssetCache,
         worker_id: str,
         announce: Callable[[str], None],
+        ring: Callable[[Errand], bool],
     ) -> None:
         """Take what one child works with.
 
@@ -116,6 +119,7 @@ class Renderer:
             asset_cache: Where the worker keeps assets at hand.
             worker_id: The worker that this child belongs to.
             announce: Says that a render ended.
+            ring: Announces what follows a render, and says whether the broker took it.
         """
         self._settings = settings
         self._database = database
@@ -123,6 +127,7 @@ class Renderer:
         self._registry = registry
         self._worker_id = worker_id
         self._announce = announce
+        self._ring = ring
         self._time_limit = SoftTimeLimit()
         self._templates = StoredTemplates(database, self._time_limit.put_off)
         self._assets = StoredAssets(database, storage, asset_cache, self._time_limit.put_off)
@@ -145,6 +150,8 @@ class Renderer:
                 if isinstance(end, Superseded):
                     self._let_go(attempt)
             self._announce(render_id)
+            # After whoever waits for the document; what is not rung for now is found by the caretaker.
+            all(map(self._ring, attempt.errands))
             self._write_line(attempt, end)
             _tidy_up(attempt.stopwatch.spent.get("engine", 0))
         finally:
@@ -201,8 +208,11 @@ class Renderer:
         """Write how an attempt ended, waiting for a database that is away; False when it no longer counts."""
         try:
             for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS, wait_max=8):
-                with again, self._database.writing() as session:
-                    return self._end(session, attempt, end)
+                with again:
+                    with self._database.writing() as session:
+                        won = self._end(session, attempt, end)
+                    attempt.errands = aftermath.errands(session)
+                    return won
         except DATABASE_AWAY:
             # The parent sees this child die, and gives back what it held when the database is there again.
             log.exception("end of a render not written")

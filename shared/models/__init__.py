@@ -1,6 +1,8 @@
 """The tables, a module for each group of features. What may be done with their rows is in the features' own modules."""
 
 from shared.models.base import BY_CODE_POINT, Base
+from shared.models.history import Comparison, HistoryRecord, Leased, Preview, Thumbnail
+from shared.models.printing import Printer, PrintTask
 from shared.models.rendering import Render, Report, SpentName, Template, TemplateVersion
 from shared.models.scheduling import Schedule, Task
 from shared.models.stored import Asset, RetiredObject
@@ -10,6 +12,12 @@ __all__ = [
     "BY_CODE_POINT",
     "Asset",
     "Base",
+    "Comparison",
+    "HistoryRecord",
+    "Leased",
+    "Preview",
+    "PrintTask",
+    "Printer",
     "Render",
     "Report",
     "RetiredObject",
@@ -18,5 +26,6 @@ __all__ = [
     "Task",
     "Template",
     "TemplateVersion",
+    "Thumbnail",
     "Worker",
 ]

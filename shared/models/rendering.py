@@ -31,6 +31,7 @@ class TemplateVersion(Base):
     fields: Mapped[list[Any] | None]
     context: Mapped[str | None]
     context_colour: Mapped[str | None]
+    created_by: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
 
 
@@ -54,8 +55,10 @@ class Render(Base):
 
     ``attempt`` counts claims and is the fencing token: a worker may write only while the row still has the attempt
     number that it claimed. ``losses`` has one entry for each attempt that ended with its worker's or child's death.
-    ``kept`` says whether something else (a report) keeps the render; what nothing keeps is swept. ``used`` names what
-    the document was made of beside its template: ``{"templates": {name: version}, "assets": {name: sha256}}``.
+    ``kept`` says whether something else (a report, a history record) keeps the render; what nothing keeps is swept.
+    ``followed`` says whether rows wait for its end (`shared.aftermath`). ``source`` is where it came from, and
+    ``created_by`` who sent it. ``used`` names what the document was made of beside its template: ``{"templates": {name:
+    version}, "assets": {name: sha256}}``.
     """
 
     __tablename__ = "renders"
@@ -87,6 +90,9 @@ class Render(Base):
     timeout: Mapped[float]
     blob_stem: Mapped[str]
     kept: Mapped[bool] = mapped_column(default=False, server_default=false())
+    followed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    source: Mapped[str | None]
+    created_by: Mapped[str | None]
 
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[list[Any]] = mapped_column(default=list)

@@ -66,7 +66,9 @@ def test_tokens_that_are_set_but_empty_are_refused():
 
 
 def test_tokens_are_separated_by_commas():
-    assert load_settings({"PRESSROOM_TOKENS": "one, two,,"}).tokens == ("one", "two")
+    tokens = load_settings({"PRESSROOM_TOKENS": "one, shop:two,,"}).tokens
+    assert [token.secret for token in tokens] == ["one", "two"]
+    assert tokens[1].name == "shop"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "farm.example"])

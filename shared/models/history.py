@@ -1,0 +1,125 @@
+"""History records, and the pictures and comparisons that are made of documents."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, event
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shared.database import now
+from shared.models.base import BY_CODE_POINT, Base
+from shared.models.rendering import Render
+from shared.record_status import status_of
+
+
+class Leased:
+    """The columns of work that a worker takes for a limited time. Only `shared.leases` writes ``state``.
+
+    ``attempt`` counts claims and is the fencing token, as that of a render is. An attempt whose lease is over is lost.
+    """
+
+    state: Mapped[str] = mapped_column(default="queued")
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[dt.datetime | None]
+    queued_at: Mapped[dt.datetime] = mapped_column(default=now())
+    finished_at: Mapped[dt.datetime | None]
+    error: Mapped[str | None]
+
+
+class HistoryRecord(Base):
+    """What was asked of one render, to the byte, and what came back. It owns its render.
+
+    ``status`` is derived whenever the row is written, below, and never set. ``payload`` is the request's body as it
+    came; a large one is in storage, under ``payload_key``. ``response`` is the answer without the document itself,
+    which is the object ``blob_key``; None until the render has ended.
+    """
+
+    __tablename__ = "history_records"
+    __table_args__ = (
+        Index("history_by_creation", "created_at", "id"),
+        Index("history_by_status", "status", "created_at", "id"),
+        Index("history_by_template", "template_id", "created_at", "id"),
+        Index("history_by_source", "source", "created_at", "id"),
+        Index("history_by_trace", "trace_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    trace_id: Mapped[str]
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), unique=True)
+    # A template cannot be removed while a record names it.
+    template_id: Mapped[str] = mapped_column(ForeignKey("templates.id"))
+    template_shortid: Mapped[str]
+    template_name: Mapped[str] = mapped_column(BY_CODE_POINT)
+    template_version: Mapped[int]
+    output_type: Mapped[str]
+    payload: Mapped[bytes | None] = mapped_column(LargeBinary)
+    payload_key: Mapped[str | None]
+    response: Mapped[dict[str, Any] | None]
+    status: Mapped[str]
+    file_name: Mapped[str]
+    report_url: Mapped[str | None]
+    blob_key: Mapped[str | None]
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None]
+    pages: Mapped[int | None]
+    source: Mapped[str]
+    created_by: Mapped[str | None]
+    replay_of: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+    modified_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+    render: Mapped[Render] = relationship(lazy="raise")
+
+
+@event.listens_for(HistoryRecord, "before_insert")
+@event.listens_for(HistoryRecord, "before_update")
+def _derive_status(_mapper: object, _connection: object, record: HistoryRecord) -> None:
+    record.status = status_of(record.response, has_pdf=record.blob_key is not None)
+
+
+class Thumbnail(Leased, Base):
+    """The picture of a document's first page; ``error`` says why there is none. A render has at most one."""
+
+    __tablename__ = "thumbnails"
+    __table_args__ = (Index("thumbnails_by_state", "state", "queued_at"),)
+
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), primary_key=True)
+    trace_id: Mapped[str]
+    blob_key: Mapped[str | None]
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+
+
+class Preview(Base):
+    """The render that shows what a template's newest version looks like, made from its sample data."""
+
+    __tablename__ = "previews"
+
+    template_id: Mapped[str] = mapped_column(ForeignKey("templates.id"), primary_key=True)
+    template_version_id: Mapped[str] = mapped_column(ForeignKey("template_versions.id"))
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), unique=True)
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
+
+
+class Comparison(Leased, Base):
+    """What two history records differ in. ``result`` is as the API shows it; its pictures are objects."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (
+        UniqueConstraint("first_id", "second_id"),
+        Index("comparisons_by_second", "second_id"),
+        Index("comparisons_by_state", "state", "queued_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    trace_id: Mapped[str]
+    first_id: Mapped[str] = mapped_column(ForeignKey("history_records.id"))
+    second_id: Mapped[str] = mapped_column(ForeignKey("history_records.id"))
+    result: Mapped[dict[str, Any] | None]
+    # The overlays' keys, by page.
+    overlays: Mapped[dict[str, Any] | None]
+    created_at: Mapped[dt.datetime] = mapped_column(default=now())
