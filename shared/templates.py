@@ -219,7 +219,7 @@ def version(session: Session, version_id: str) -> TemplateVersion | None:
 def versions(
     session: Session, template: Template, *, search: str, limit: int, offset: int
 ) -> tuple[int, Sequence[Any]]:
-    """Return how many versions a template has under a name, and number, name and time of some, the newest first.
+    """Return how many versions a template has under a name, and number, name, time and author of some, newest first.
 
     Args:
         session: A transaction.
@@ -231,7 +231,7 @@ def versions(
     chosen = (TemplateVersion.template_id == template.id, TemplateVersion.name.icontains(search, autoescape=True))
     count = session.scalar(select(func.count()).select_from(TemplateVersion).where(*chosen)) or 0
     found = session.execute(
-        select(TemplateVersion.number, TemplateVersion.name, TemplateVersion.created_at)
+        select(TemplateVersion.number, TemplateVersion.name, TemplateVersion.created_at, TemplateVersion.created_by)
         .where(*chosen)
         .order_by(TemplateVersion.number.desc())
         .limit(limit)

@@ -53,7 +53,7 @@ class Farm:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.token: str | None = None
-        ours = ("PRESSROOM_", "REPORTS_CLEAN_")
+        ours = ("PRESSROOM_", "REPORTS_CLEAN_", "PURGE_HISTORY_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.environment = {
             **kept,
@@ -92,10 +92,13 @@ class Farm:
         return self.run(f"{name}-worker", "worker", "--queues", queues, "--children", str(children), "--name", name)
 
     def run_caretakers(self) -> None:
-        """Start what reconciles and sweeps."""
-        queues = "thumbnail,print,webhook,maintenance"
-        self.run("small-worker", "worker", "--queues", queues, "--threads", "4", "--name", "small")
+        """Start what reconciles, sweeps, prints and makes thumbnails."""
+        self.run_small_worker()
         self.run("beat", "beat")
+
+    def run_small_worker(self) -> subprocess.Popen:
+        queues = "thumbnail,print,webhook,maintenance"
+        return self.run("small-worker", "worker", "--queues", queues, "--threads", "4", "--name", "small")
 
     def run_all(self) -> None:
         assert self.command("migrate").returncode == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from farms import Farm, eventually
 
@@ -14,7 +16,8 @@ def guarded(tmp_path_factory, valkey):
         tmp_path_factory.mktemp("guarded"),
         # A database of its own on the shared broker: this farm's messages must not reach the other's workers.
         PRESSROOM_BROKER_URL=valkey.url.replace("/0", "/1"),
-        PRESSROOM_TOKENS="first,second",
+        PRESSROOM_TOKENS="first,shop:second,shop:third,left:fourth,fifth",
+        PRESSROOM_REVOKED_TOKENS="left,fifth",
     )
     try:
         farm.run_all()
@@ -38,17 +41,51 @@ def test_open_routes_ask_for_none(guarded, path):
     assert guarded.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["first", "second"])
+@pytest.mark.parametrize("token", ["first", "second", "third"])
 def test_each_token_opens_as_bearer_and_as_the_password_of_basic(guarded, token):
     assert guarded.get("/api/recipe", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert guarded.get("/api/recipe", auth=("anybody", token)).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer third", "Bearer ", "Bearer first second", "Basic !!!", "first", "Digest x", "Bearer é"]
+    "header",
+    [
+        "Bearer sixth",
+        "Bearer shop:second",
+        "Bearer ",
+        "Bearer first second",
+        "Basic !!!",
+        "first",
+        "Digest x",
+        "Bearer é",
+    ],
 )
 def test_anything_else_is_refused(guarded, header):
     assert guarded.get("/api/recipe", headers={"Authorization": header.encode()}).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["fourth", "fifth"])
+def test_a_revoked_token_is_told_so_whether_it_was_revoked_by_name_or_itself(guarded, token):
+    answer = guarded.get("/api/v1/report-config", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 401
+    assert answer.json()["errors"] == ["This API token has been revoked."]
+
+
+def test_a_version_of_a_template_says_whose_token_made_it(guarded):
+    body = {"name": "audited", "content": "one", "engine": "none", "recipe": "html"}
+    guarded.token = "second"
+    created = guarded.post("/api/v1/report-config", body)
+    assert created.status_code == 201, created.text
+    template = created.json()["data"]
+    guarded.token = "first"
+    guarded.request("PATCH", f"/api/v1/report-config/{template['id']}", json={"content": "two"})
+    versions = guarded.get("/api/v1/report-config/audited/version").json()["data"]
+    guarded.token = None
+
+    # A token without a name is known by the beginning of its SHA-256.
+    digest = hashlib.sha256(b"first").hexdigest()
+    assert [one["createdBy"] for one in versions] == [f"token:{digest[:8]}", "token:shop"]
 
 
 def test_a_public_report_is_open_and_another_is_not(guarded):
