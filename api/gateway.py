@@ -16,6 +16,7 @@ from shared.storage import create_storage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.errands import Errand
     from shared.models import Render
     from shared.settings import Settings
 
@@ -41,6 +42,10 @@ class Gateway:
     def publish(self, render: Render) -> None:
         """Announce a committed render."""
         queues.publish(self.celery, renders.wake_of(render), grace=self.settings.render_timeout_grace)
+
+    def ring(self, errand: Errand) -> None:
+        """Announce a committed errand."""
+        queues.ring(self.celery, errand)
 
     def recipe_states(self) -> Mapping[str, str]:
         """Return what the living workers say of their recipes, as of the last two seconds; empty if nobody lives."""

@@ -82,7 +82,7 @@ if sys.argv[1] == "test":
     # The README's session is pasted into a shell, bar codes are read from rendered pages, clients written for jsreport
     # and for OData run on Node, and what is printed goes through a CUPS server.
     programs |= {"curl": "curl", "zbarimg": "zbar-tools", "node": "nodejs", "npm": "npm"}
-    programs |= {"cupsd": "cups-daemon", "lpadmin": "cups-client"}
+    programs |= {"/usr/lib/cups/backend/socket": "cups", "lpadmin": "cups-client"}
 for program, package in programs.items():
     # Debian keeps administrators' programs where users' shells do not look.
     if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cups import Cups, Device
 from services import Postgres, SeaweedFS, ServiceMissingError, Valkey
 
 from shared.storage.filesystem import FilesystemStorage
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cups import Queue
     from services import Server
 
     from shared.storage import Storage
@@ -44,6 +46,21 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[Server]:
     yield from _running(SeaweedFS())
+
+
+@pytest.fixture(scope="session")
+def cups() -> Iterator[Server]:
+    """A print server; `print_queue` has a queue of it."""
+    yield from _running(Cups())
+
+
+@pytest.fixture
+def print_queue(cups: Cups) -> Iterator[Queue]:
+    """A queue of its own with a device behind it, ``print_queue.device``, which keeps what it printed."""
+    with Device() as device:
+        queue = cups.add_queue(device)
+        yield queue
+        queue.remove()
 
 
 @pytest.fixture

@@ -21,6 +21,15 @@ class Printer(Base):
     """
 
     __tablename__ = "printers"
+    __table_args__ = (
+        Index(
+            "printers_default",
+            "is_default",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(BY_CODE_POINT, unique=True)

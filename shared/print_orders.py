@@ -1,0 +1,180 @@
+"""What a print task is made of besides a render: a record's document once more, or any PDF that somebody brings."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import defer
+
+from shared import inventory, print_tasks, printers
+from shared.exceptions import ConflictError, NotFoundError, UnprocessableError
+from shared.identifiers import derived_trace_id, new_id
+from shared.models import HistoryRecord
+from shared.templates import storable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
+
+    from shared.database import Database
+    from shared.models import Printer, PrintTask
+    from shared.settings import Settings
+    from shared.storage import Storage
+
+FOLDER = "prints/"
+PDF = "application/pdf"
+# Where readers look for it: some writers put something before it.
+SIGNATURE, SIGNATURE_WITHIN = b"%PDF-", 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked of a printer.
+
+    Attributes:
+        printer_name: The printer's name; None: the default printer.
+        number_of_copies: How many the printer makes.
+        options: The print task's options.
+        created_by: Who asks.
+        source: Where it comes from, as a render's.
+    """
+
+    printer_name: str | None
+    number_of_copies: int
+    options: Mapping[str, Any]
+    created_by: str | None
+    source: str = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Where a print task's document is.
+
+    Attributes:
+        key: Its storage key.
+        size: Its bytes.
+        tag: Changes when, and only when, the document does.
+    """
+
+    key: str
+    size: int
+    tag: str
+
+
+def reprint(session: Session, settings: Settings, record_id: str, wish: Wish) -> PrintTask:
+    """Print a record's document once more, as it is stored. The task gets a trace id derived from the record's.
+
+    Raises:
+        NotFoundError: There is no such record.
+        ConflictError: It has no document, or is being removed at this moment.
+        UnprocessableError: There is no such printer, or it cannot do what is asked.
+    """
+    record = None
+    if storable(record_id):
+        record = session.get(HistoryRecord, record_id, options=(defer(HistoryRecord.payload),))
+    if record is None:
+        raise NotFoundError(f"There is no history record whose id is {record_id!r}")
+    if record.blob_key is None:
+        raise ConflictError(
+            "The history record has no PDF yet: its render has not ended; try again when it has"
+            if record.response is None
+            else f"The history record has no PDF: its status is {record.status}, so there is nothing to print"
+        )
+    return print_tasks.create(
+        session,
+        task_id=new_id(),
+        printer=_printer(session, wish),
+        file_name=record.file_name,
+        number_of_copies=wish.number_of_copies,
+        options=wish.options,
+        trace_id=derived_trace_id(record.trace_id),
+        record=record,
+        held=False,
+        give_up_after=settings.print_retry_for,
+        source=wish.source,
+        created_by=wish.created_by,
+    )
+
+
+def print_file(
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    *,
+    content: bytes,
+    file_name: str,
+    trace_id: str,
+    wish: Wish,
+) -> PrintTask:
+    """Print a PDF that somebody brings.
+
+    Args:
+        database: Where the task's row goes.
+        storage: Where the PDF goes.
+        settings: How long the printer is tried.
+        content: The PDF.
+        file_name: Its name, with extension.
+        trace_id: The trace that the task belongs to.
+        wish: What is asked of which printer.
+
+    Raises:
+        UnprocessableError: It is not a PDF, there is no such printer, or it cannot do what is asked; all is listed.
+        StorageError: The PDF could not be stored; nothing was made.
+    """
+    # Before anything is stored, and all at once.
+    problems: list[tuple[str, str]] = []
+    if SIGNATURE not in content[:SIGNATURE_WITHIN]:
+        problems.append(("fileBase64", f"fileBase64 is not a PDF: it has {len(content)} bytes and no '%PDF-' in front"))
+    try:
+        with database.reading() as session:
+            _printer(session, wish)
+    except UnprocessableError as error:
+        problems += error.problems
+    if problems:
+        raise UnprocessableError(problems)
+    task_id = new_id()
+    key = f"{FOLDER}{task_id}.pdf"
+    storage.put(key, content, media_type=PDF, metadata={"trace-id": trace_id, "print-task-id": task_id})
+    with contextlib.ExitStack() as unless_made:
+        unless_made.callback(inventory.take_back, database, storage, key)
+        with database.writing() as session:
+            task = print_tasks.create(
+                session,
+                task_id=task_id,
+                printer=_printer(session, wish),
+                file_name=file_name,
+                number_of_copies=wish.number_of_copies,
+                options=wish.options,
+                trace_id=trace_id,
+                record=None,
+                held=False,
+                give_up_after=settings.print_retry_for,
+                source=wish.source,
+                created_by=wish.created_by,
+                blob_key=key,
+                size=len(content),
+            )
+        unless_made.pop_all()
+    return task
+
+
+def document_of(session: Session, task: PrintTask) -> Document | None:
+    """Return where a task's document is; None when its render has not ended, or failed."""
+    if task.blob_key is not None:
+        return Document(task.blob_key, task.size or 0, task.id)
+    if task.history_record_id is None:
+        return None
+    light = (defer(HistoryRecord.payload), defer(HistoryRecord.response))
+    record = session.get(HistoryRecord, task.history_record_id, options=light)
+    if record is None or record.blob_key is None:
+        return None
+    return Document(record.blob_key, record.size or 0, record.sha256 or "")
+
+
+def _printer(session: Session, wish: Wish) -> Printer:
+    return printers.wished(
+        session, printer_name=wish.printer_name, number_of_copies=wish.number_of_copies, options=wish.options
+    )
