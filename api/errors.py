@@ -96,7 +96,7 @@ def register(app: Flask) -> None:
     """Let every error that can leave a route become an answer."""
     app.register_error_handler(InvalidRequestError, _invalid)
     app.register_error_handler(UnprocessableError, _unprocessable)
-    app.register_error_handler(NotFoundError, lambda error: answer_error(404, error.message))
+    app.register_error_handler(NotFoundError, _not_found)
     app.register_error_handler(ConflictError, lambda error: answer_error(409, error.message))
     app.register_error_handler(TooLargeError, lambda error: answer_error(413, error.message))
     app.register_error_handler(UnsupportedTypeError, lambda error: answer_error(415, error.message))
@@ -116,6 +116,13 @@ def _invalid(error: InvalidRequestError) -> Response:
 
 def _unprocessable(error: UnprocessableError) -> Response:
     return answer_error(422, error.message, field=error.problems[0][0], errors=_listed(error.problems))
+
+
+def _not_found(error: NotFoundError) -> Response:
+    answer = answer_error(404, error.message)
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def _listed(problems: Sequence[tuple[str, str]]) -> list[dict[str, str]] | None:

@@ -66,7 +66,16 @@ class UnprocessableError(PressroomError):
 
 
 class NotFoundError(PressroomError):
-    """Raised when nothing has the id or name that was asked for."""
+    """Raised when nothing has the id or name that was asked for.
+
+    Args:
+        message: What is not there.
+        retry_after: Seconds after which it may be there; None: asking again is of no use.
+    """
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ConflictError(PressroomError):

@@ -1,0 +1,296 @@
+"""The life of thumbnails: made, refused, made again, given up, forgotten."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+import threading
+from pathlib import Path
+
+import orders
+import pdfs
+import pytest
+import records
+from PIL import Image
+from sqlalchemy import select, update
+
+from shared import leases, renders, thumbnails
+from shared.database import now
+from shared.errands import Errand, Kind
+from shared.exceptions import ConflictError, NotFoundError
+from shared.models import Render, RetiredObject, Thumbnail
+from shared.storage import StorageError
+from workers import thumbnails as making
+from workers.thumbnails import ThumbnailMaker
+
+
+class Slow:
+    """A storage in which something happens before each picture is stored."""
+
+    def __init__(self, storage, happens) -> None:
+        self._storage = storage
+        self._happens = happens
+
+    def put(self, *arguments, **options):
+        self._happens()
+        self._storage.put(*arguments, **options)
+
+    def __getattr__(self, name):
+        return getattr(self._storage, name)
+
+
+class Away:
+    """A storage that does not answer."""
+
+    def stream(self, key, **_):
+        raise StorageError(f"{key} is out of reach")
+
+
+@pytest.fixture
+def storage(filesystem_storage):
+    return filesystem_storage
+
+
+@pytest.fixture
+def maker(database, storage, settings):
+    def maker(storage=storage):
+        return ThumbnailMaker(settings=settings, database=database, storage=storage)
+
+    return maker
+
+
+@pytest.fixture
+def recorded(database, storage, template):
+    def recorded(document):
+        return records.done(database, storage, template, document=document)
+
+    return recorded
+
+
+def row(database, record) -> Thumbnail:
+    with database.reading() as session:
+        return session.get_one(Thumbnail, record.render_id)
+
+
+def pictures(storage):
+    return sorted(storage.keys("thumbnails/"))
+
+
+def remake(database, render_id):
+    with database.writing() as session:
+        return thumbnails.remake(session, render_id)
+
+
+def give_back(database):
+    with database.writing() as session:
+        session.execute(update(Thumbnail).values(lease_until=now(-1)))
+        leases.give_back(session, Thumbnail, error="given up")
+
+
+def test_a_document_gets_a_picture_that_its_row_describes(database, storage, maker, recorded):
+    record = recorded(pdfs.drawn(595, 842))
+
+    maker().make(record.render_id)
+
+    made = row(database, record)
+    content = storage.get(made.blob_key)
+    assert (made.state, made.error, made.blob_key) == ("succeeded", None, f"thumbnails/{record.render_id}~1.png")
+    assert (made.size, made.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (made.width, made.height) == Image.open(io.BytesIO(content)).size == (400, 566)
+    assert storage.stat(made.blob_key).metadata["trace-id"] == record.trace_id
+
+
+def test_a_document_that_cannot_be_read_says_so_and_its_record_stays_as_it_is(database, storage, maker, recorded):
+    record = recorded(pdfs.drawn(595, 842, password="secret"))
+
+    maker().make(record.render_id)
+
+    made = row(database, record)
+    assert (made.state, made.error) == ("failed", "the document is encrypted and needs a password")
+    assert pictures(storage) == []
+    after = records.row(database, record.id)
+    assert (after.status, after.modified_at) == ("Ok", record.modified_at)
+
+
+def test_a_document_that_is_gone_has_no_picture(database, storage, maker, recorded):
+    lost, disowned = recorded(records.PDF), recorded(records.PDF)
+    storage.delete(lost.blob_key)
+    with database.writing() as session:
+        session.execute(update(Render).where(Render.id == disowned.render_id).values(blob_key=None))
+
+    for record in (lost, disowned):
+        maker().make(record.render_id)
+
+    assert row(database, lost).error == "the document is no longer in storage"
+    assert row(database, disowned).error == "the document is gone"
+
+
+def test_nothing_of_the_document_is_left_on_the_workers_disk(maker, recorded, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "disk"))
+    (tmp_path / "disk").mkdir()
+    record = recorded(records.PDF)
+    seen = []
+
+    def looking(document):
+        seen.append((document.read_bytes(), list(Path(tempfile.gettempdir()).iterdir())))
+        raise making.UnpicturableError("seen")
+
+    monkeypatch.setattr(making, "picture_of", looking)
+
+    maker().make(record.render_id)
+
+    assert seen == [(records.PDF, [])]
+
+
+def test_of_two_messages_for_one_thumbnail_one_makes_it(database, storage, maker, recorded):
+    record = recorded(records.PDF)
+    start = threading.Barrier(2)
+
+    def work():
+        start.wait()
+        maker().make(record.render_id)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (row(database, record).state, row(database, record).attempt) == ("succeeded", 1)
+    assert pictures(storage) == [f"thumbnails/{record.render_id}~1.png"]
+
+
+def test_an_attempt_that_was_given_away_meanwhile_leaves_no_picture(database, storage, maker, recorded):
+    record = recorded(records.PDF)
+
+    def given_away():
+        give_back(database)
+        maker().make(record.render_id)
+
+    maker(Slow(storage, given_away)).make(record.render_id)
+
+    assert (row(database, record).attempt, row(database, record).state) == (2, "succeeded")
+    assert pictures(storage) == [row(database, record).blob_key]
+
+
+def test_what_a_lost_attempt_stored_goes_when_another_succeeds(database, storage, maker, recorded):
+    record = recorded(records.PDF)
+    with database.writing() as session:
+        leases.claim(session, Thumbnail, record.render_id, seconds=60)
+    storage.put(f"thumbnails/{record.render_id}~1.png", b"lost", media_type="image/png", metadata={})
+    give_back(database)
+
+    maker().make(record.render_id)
+
+    assert pictures(storage) == [f"thumbnails/{record.render_id}~2.png"]
+
+
+def test_a_storage_that_is_away_costs_an_attempt_and_no_thumbnail(database, maker, recorded):
+    record = recorded(records.PDF)
+
+    maker(Away()).make(record.render_id)
+    assert row(database, record).state == "running"
+    give_back(database)
+    maker().make(record.render_id)
+
+    assert (row(database, record).state, row(database, record).attempt) == ("succeeded", 2)
+
+
+def test_a_thumbnail_is_made_again_on_request(database, storage, maker, recorded):
+    record = recorded(records.PDF)
+    maker().make(record.render_id)
+
+    assert remake(database, record.render_id) == Errand(Kind.THUMBNAIL, record.render_id, record.trace_id)
+    with database.reading() as session, pytest.raises(NotFoundError, match="is being made") as refused:
+        thumbnails.finished(session, record.render_id)
+    assert refused.value.retry_after == thumbnails.RETRY_SECONDS
+    # Once more, before it is made: it stays queued.
+    remake(database, record.render_id)
+    maker().make(record.render_id)
+
+    with database.reading() as session:
+        assert thumbnails.finished(session, record.render_id).attempt == 2
+    assert pictures(storage) == [f"thumbnails/{record.render_id}~2.png"]
+
+
+def test_a_thumbnail_that_failed_says_why_and_can_be_made_after_all(database, storage, maker, recorded):
+    record = recorded(b"broken")
+    maker().make(record.render_id)
+    with database.reading() as session, pytest.raises(NotFoundError, match=r"broken.*POST") as refused:
+        thumbnails.finished(session, record.render_id)
+    assert refused.value.retry_after is None
+
+    storage.put(record.blob_key, records.PDF, media_type="application/pdf", metadata={})
+    remake(database, record.render_id)
+    maker().make(record.render_id)
+
+    assert (row(database, record).state, row(database, record).error) == ("succeeded", None)
+
+
+def test_a_pdf_that_never_had_a_thumbnail_gets_one_on_request(database, storage, maker):
+    render_id = orders.submitted(database)
+    attempt = orders.claimed(database, render_id).attempt
+    storage.put("transient/x.pdf", records.PDF, media_type="application/pdf", metadata={})
+    with database.writing() as session:
+        made = orders.result(blob_key="transient/x.pdf", media_type="application/pdf", extension="pdf")
+        renders.succeed(session, render_id, attempt=attempt, result=made)
+
+    remake(database, render_id)
+    maker().make(render_id)
+
+    with database.reading() as session:
+        assert thumbnails.finished(session, render_id).state == "succeeded"
+
+
+def test_without_a_pdf_there_is_nothing_to_make(database, storage, template):
+    waiting, failed = records.waiting(database, template), records.waiting(database, template)
+    records.fail(database, failed, error="the template raised")
+    page = orders.submitted(database)
+    with database.writing() as session:
+        attempt = renders.claim(session, page, worker_id="w", child_pid=1, grace=5).attempt
+        renders.succeed(session, page, attempt=attempt, result=orders.result())
+
+    for render_id, reason in (
+        (waiting.render_id, "not made yet"),
+        (failed.render_id, "the template raised"),
+        (page, "text/html"),
+    ):
+        with pytest.raises(ConflictError, match=reason):
+            remake(database, render_id)
+        with database.reading() as session, pytest.raises(NotFoundError, match=reason) as refused:
+            thumbnails.finished(session, render_id)
+        assert (refused.value.retry_after is not None) == (render_id == waiting.render_id)
+    with pytest.raises(NotFoundError):
+        remake(database, "nobody")
+
+
+def test_what_is_forgotten_is_left_to_the_sweep_with_all_that_lost_attempts_may_store(database, maker, recorded):
+    made, waiting, kept = (recorded(records.PDF) for _ in range(3))
+    for _ in range(2):
+        maker(Away()).make(made.render_id)
+        give_back(database)
+    maker().make(made.render_id)
+    maker().make(kept.render_id)
+
+    with database.writing() as session:
+        keys = thumbnails.forget(session, [made.render_id, waiting.render_id])
+
+    assert keys == [f"thumbnails/{made.render_id}~3.png"]
+    with database.reading() as session:
+        assert set(session.scalars(select(RetiredObject.key))) == {
+            f"thumbnails/{made.render_id}~{attempt}.png" for attempt in (1, 2, 3)
+        }
+        assert session.scalars(select(Thumbnail.render_id)).all() == [kept.render_id]
+
+
+def test_an_attempt_whose_thumbnail_is_forgotten_meanwhile_leaves_no_picture(database, storage, maker, recorded):
+    record = recorded(records.PDF)
+
+    def forgotten():
+        with database.writing() as session:
+            thumbnails.forget(session, [record.render_id])
+
+    maker(Slow(storage, forgotten)).make(record.render_id)
+
+    assert pictures(storage) == []
