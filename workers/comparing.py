@@ -1,0 +1,287 @@
+"""Comparing two history records: what was asked, what was read, and what was seen.
+
+Requests and texts are compared by `workers.differences`, pages as pictures by `workers.overlays`, a page at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import stamina
+
+from shared import comparisons, history, leases
+from shared.database import DATABASE_AWAY
+from shared.exceptions import NotFoundError
+from shared.memory import release_unused
+from shared.models import Comparison
+from shared.storage import StorageError
+from shared.tracing import bind_trace, clear_trace, logger
+from workers import poppler
+from workers.differences import Listed, add_words_differing, values_differing
+from workers.overlays import overlay
+from workers.sides import IncomparableError, Side, fetched, read_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from shared.database import Database
+    from shared.settings import Settings
+    from shared.storage import Storage
+
+LEASE_SECONDS = 180.0
+# From the claim on, so that the rest of the lease is left for what cannot be interrupted.
+WORK_SECONDS = 120.0
+MOST_PICTURES = 50
+SCREEN_DPI = 96.0
+# The longer edge of a page's picture, pixels; larger pages are drawn smaller.
+LARGEST_EDGE = 1400
+# Read into memory twice, as objects.
+LARGEST_REQUEST = 4 * 1024 * 1024
+END_SECONDS = 30
+
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt at one comparison, from its claim to its end; ``whole`` says whether nothing was left out."""
+
+    comparison: Comparison
+    until: float
+    # By page; named here before they are written, so that each way of ending can remove them.
+    overlays: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    whole: bool = True
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still go on; below 0 when it should have ended."""
+        return self.until - time.monotonic()
+
+
+class Comparer:
+    """Does the comparisons of one worker; several threads may use it at once."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,  # noqa: ARG002  # Made as its neighbours are.
+        database: Database,
+        storage: Storage,
+        announce: Callable[[str], None],
+    ) -> None:
+        """Take what comparing needs.
+
+        Args:
+            settings: The farm's settings.
+            database: This process' database.
+            storage: Where documents are read and overlays are written.
+            announce: Says that a comparison ended.
+        """
+        self._database = database
+        self._storage = storage
+        self._announce = announce
+
+    def compare(self, comparison_id: str) -> None:
+        """Make one comparison, if it can be claimed; its end is in the row, never in an exception."""
+        began = time.monotonic()
+        try:
+            with self._database.writing() as session:
+                comparison = leases.claim(session, Comparison, comparison_id, seconds=LEASE_SECONDS)
+        except DATABASE_AWAY as error:
+            log.warning("comparison not claimed", comparison_id=comparison_id, error=str(error))
+            return
+        if comparison is None:
+            log.debug("nothing to compare", comparison_id=comparison_id)
+            return
+        bind_trace(comparison.trace_id, comparison_id=comparison_id)
+        try:
+            attempt = Attempt(comparison, began + WORK_SECONDS)
+            made = self._make(attempt)
+            try:
+                won = self._write_end(attempt, made)
+            except DATABASE_AWAY as error:
+                # The lease ends by itself; the attempt after this one removes what this one stored.
+                log.warning("end of a comparison not written", error=str(error))
+                return
+            self._tidy_up(attempt, kept=won and isinstance(made, dict), won=won)
+            self._announce(comparison_id)
+            log.info(
+                "comparison",
+                outcome="superseded" if not won else "failed" if isinstance(made, str) else "succeeded",
+                **({"error": made} if isinstance(made, str) else {"identical": made["identical"]}),
+                overlays=len(attempt.overlays),
+                attempt=comparison.attempt,
+                milliseconds=round((time.monotonic() - began) * 1000),
+            )
+        finally:
+            clear_trace()
+            release_unused()
+
+    def _make(self, attempt: Attempt) -> dict[str, Any] | str:
+        """Return the result, or say why there is none."""
+        try:
+            first, second = attempt.comparison.first_id, attempt.comparison.second_id
+            with (
+                fetched(self._database, self._storage, first) as before,
+                fetched(self._database, self._storage, second) as after,
+            ):
+                return self._result(attempt, before, after)
+        except IncomparableError as error:
+            return str(error)
+        except StorageError as error:
+            log.warning("storage failed", error=str(error))
+            return "The storage did not answer; ask again when it is back"
+        except Exception:
+            log.exception("comparison broke")
+            return "The comparison broke on these documents; the log says more by the trace id"
+
+    def _result(self, attempt: Attempt, before: Side, after: Side) -> dict[str, Any]:
+        request = self._request(attempt, before, after)
+        same_bytes = before.record.sha256 == after.record.sha256
+        measured = [one.sizes(most=MOST_PICTURES, seconds=attempt.seconds_left) for one in (before, after)]
+        counts, sizes = zip(*measured, strict=True)
+        text = Listed() if same_bytes else _text(attempt, (before, after))
+        pictures = [
+            {"page": page, "changed": 0.0, "overlay": None} for page in range(1, min(counts[0], MOST_PICTURES) + 1)
+        ]
+        if not same_bytes:
+            pictures = list(self._pictures(attempt, (before, after), counts, sizes))
+            if len(pictures) < max(counts):
+                attempt.whole = False
+                attempt.notes.append(f"{len(pictures)} of {max(counts)} pages were compared as pictures")
+        differs = counts[0] != counts[1] or bool(text.changes) or any(one["changed"] for one in pictures)
+        # What was not looked at may differ.
+        identical = False if differs else True if attempt.whole else None
+        return {
+            "identical": identical,
+            "template": _templates(before, after),
+            "request": {"changes": request.changes, "more": request.more},
+            "pages": {"before": counts[0], "after": counts[1]},
+            "text": {"pages": _by_page(text), "more": text.more},
+            "pictures": pictures,
+            "notes": attempt.notes,
+        }
+
+    def _request(self, attempt: Attempt, before: Side, after: Side) -> Listed:
+        payloads = []
+        for side in (before, after):
+            try:
+                payloads.append(history.payload(self._storage, side.record))
+            except NotFoundError as error:
+                attempt.notes.append(error.message)
+                return Listed()
+        if payloads[0] == payloads[1]:
+            return Listed()
+        if max(len(one) for one in payloads) > LARGEST_REQUEST:
+            attempt.notes.append(
+                f"The requests differ; at over {LARGEST_REQUEST} bytes they are not compared field by field"
+            )
+            return Listed()
+        return values_differing(*(read_request(one) for one in payloads))
+
+    def _pictures(
+        self,
+        attempt: Attempt,
+        sides: Sequence[Side],
+        counts: Sequence[int],
+        sizes: Sequence[Sequence[tuple[float, float]]],
+    ) -> Iterator[dict[str, Any]]:
+        for page in range(1, min(max(counts), MOST_PICTURES) + 1):
+            edge = max(max(one[page - 1]) for one in sizes if page <= len(one))
+            dpi = min(SCREEN_DPI, LARGEST_EDGE * poppler.POINTS_PER_INCH / max(edge, 1))
+            try:
+                drawn = [
+                    side.picture(page, dpi=dpi, seconds=attempt.seconds_left) if page <= count else None
+                    for side, count in zip(sides, counts, strict=True)
+                ]
+            except poppler.TooSlowError:
+                # What there is by now is worth having.
+                return
+            found = overlay(*drawn)
+            shown: dict[str, Any] = {"page": page, "changed": found.changed if found else 0.0, "overlay": None}
+            if found is not None:
+                self._store(attempt, page, found.content)
+                shown["overlay"] = {
+                    "size": len(found.content),
+                    "sha256": hashlib.sha256(found.content).hexdigest(),
+                }
+            yield shown
+
+    def _store(self, attempt: Attempt, page: int, content: bytes) -> None:
+        comparison = attempt.comparison
+        key = comparisons.overlay_key(comparison.id, attempt=comparison.attempt, page=page)
+        attempt.overlays[str(page)] = key
+        self._storage.put(
+            key,
+            content,
+            media_type="image/png",
+            metadata={"trace-id": comparison.trace_id, "comparison-id": comparison.id},
+        )
+
+    def _write_end(self, attempt: Attempt, made: dict[str, Any] | str) -> bool:
+        """Write how an attempt ended, waiting for a database that is away; False when it no longer counts."""
+        row, key = attempt.comparison, attempt.comparison.id
+        for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS):
+            with again, self._database.writing() as session:
+                if isinstance(made, str):
+                    return leases.fail(session, Comparison, key, attempt=row.attempt, error=made)
+                return leases.succeed(
+                    session, Comparison, key, attempt=row.attempt, result=made, overlays=attempt.overlays
+                )
+        raise AssertionError("unreachable")
+
+    def _tidy_up(self, attempt: Attempt, *, kept: bool, won: bool) -> None:
+        """Remove this attempt's overlays, unless they are kept, and what attempts before it were killed over."""
+        mine = set(attempt.overlays.values())
+        try:
+            if not kept:
+                for key in mine:
+                    self._storage.delete(key)
+            if won and attempt.comparison.attempt > 1:
+                for key in list(self._storage.keys(comparisons.attempt_keys(attempt.comparison.id))):
+                    if key not in mine:
+                        self._storage.delete(key)
+        except StorageError as error:
+            log.warning("overlays not removed", error=str(error))
+
+
+def _text(attempt: Attempt, sides: Sequence[Side]) -> Listed:
+    read = [side.texts(seconds=attempt.seconds_left) for side in sides]
+    texts, whole = [pages for pages, _ in read], all(all_of_it for _, all_of_it in read)
+    fewest = min(len(pages) for pages in texts)
+    found = Listed()
+    for page, (before, after) in enumerate(itertools.zip_longest(*texts, fillvalue=""), 1):
+        # Half of the time is for the pictures. Beyond a text that was cut, nothing can be said.
+        if attempt.seconds_left < WORK_SECONDS / 2 or (not whole and page > fewest):
+            attempt.whole = False
+            attempt.notes.append(f"The texts of the first {page - 1} pages were compared")
+            break
+        if before != after:
+            add_words_differing(found, page, before, after)
+    return found
+
+
+def _templates(before: Side, after: Side) -> dict[str, Any]:
+    """Return what the documents were made of."""
+    made = {
+        "id": (before.record.template_id, after.record.template_id),
+        "name": (before.record.template_name, after.record.template_name),
+        "version": (before.record.template_version, after.record.template_version),
+        "engine": (before.render.engine, after.render.engine),
+        "recipe": (before.render.recipe, after.render.recipe),
+    }
+    used = values_differing(before.render.used or {}, after.render.used or {})
+    pairs = {name: {"before": old, "after": new} for name, (old, new) in made.items()}
+    return {**pairs, "used": {"changes": used.changes, "more": used.more}}
+
+
+def _by_page(text: Listed) -> list[dict[str, Any]]:
+    return [
+        {"page": page, "changes": [{name: one[name] for name in ("context", "before", "after")} for one in changes]}
+        for page, changes in itertools.groupby(text.changes, key=lambda one: one["page"])
+    ]
