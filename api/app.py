@@ -6,7 +6,26 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from api import access, assets, errors, links, odata, report_configs, reports, schedules, system, templates, tracing
+from api import (
+    access,
+    assets,
+    comparisons,
+    config_renders,
+    errors,
+    history,
+    links,
+    odata,
+    print_tasks,
+    printers,
+    replays,
+    report_configs,
+    reports,
+    schedules,
+    system,
+    templates,
+    thumbnails,
+    tracing,
+)
 from api.gateway import Gateway
 from api.openapi import routes as openapi
 from shared import catalogue
@@ -39,7 +58,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     tracing.register(app)
     access.register(app, settings)
     errors.register(app)
-    for feature in (system, odata, assets, reports, schedules, templates, report_configs, openapi):
+    for feature in (
+        system,
+        odata,
+        assets,
+        reports,
+        schedules,
+        templates,
+        report_configs,
+        history,
+        config_renders,
+        thumbnails,
+        print_tasks,
+        printers,
+        replays,
+        comparisons,
+        openapi,
+    ):
         app.register_blueprint(feature.blueprint)
     app.wsgi_app = links.behind_proxies(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]  # As Flask advises.
     release_unused()

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, g, jsonify, request
 
 from api import gateway, links, odata, waiting
-from api.access import open_to_everybody
+from api.access import caller, open_to_everybody
 from api.bodies import ChangedReportBody, RenderBody, read_body
 from api.documents import serve
 from api.errors import RenderFailedError, answer_error
 from api.openapi import described
 from api.openapi.operations import reports as operations
-from shared import estimates, renders, reports, sweeps
-from shared.exceptions import InvalidRequestError, NotFoundError, NotReadyError
-from shared.renders import Cause, State
+from shared import outcomes, reports, sweeps
+from shared.exceptions import InvalidRequestError, NotFoundError
+from shared.renders import State
 from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, accept
 
 if TYPE_CHECKING:
     from api.bodies import ReportsBody
     from api.gateway import Gateway
     from shared.models import Render, Report
-
-POLL_SECONDS = 1
 
 blueprint = Blueprint("reports", __name__)
 
@@ -59,6 +57,7 @@ def render(_name: str = "") -> Response:
         report=ReportWish(blob_name=wish.blob_name, public=public, keep=wish.keep, expires_in=wish.expires_in)
         if keep
         else None,
+        created_by=caller(),
     )
     if run_async:
         accepted = _accept(farm, order)
@@ -66,13 +65,7 @@ def render(_name: str = "") -> Response:
         return _begun(accepted)
     with waiting.place(farm):
         accepted = _accept(farm, order)
-        with farm.ended.watch(accepted.render.id) as ended:
-            farm.publish(accepted.render)
-            try:
-                done = waiting.until_ended(farm, accepted.render.id, ended)
-            except NotReadyError:
-                _forget(farm, accepted)
-                raise
+        done = waiting.for_end(farm, accepted.render)
     if done.state != State.SUCCEEDED:
         _forget(farm, accepted)
         raise _failure(done)
@@ -227,15 +220,9 @@ def _rendered(accepted: Accepted, done: Render) -> Response:
 
 
 def _failure(done: Render) -> RenderFailedError:
-    if done.state == State.CANCELLED:
-        return RenderFailedError("The render was cancelled", status=410, cause=None, line=None)
-    if done.cause in renders.CALLERS_CAUSES:
-        code = 400
-    elif done.cause == Cause.STORAGE:
-        code = 503
-    else:
-        code = 500
-    return RenderFailedError(done.error or "The render failed", status=code, cause=done.cause, line=done.error_line)
+    return RenderFailedError(
+        outcomes.problem(done), status=outcomes.http_status(done), cause=done.cause, line=done.error_line
+    )
 
 
 def _status(report: Report) -> Response:
@@ -253,27 +240,15 @@ def _status(report: Report) -> Response:
         answer.headers["Location"] = _link(report, "content")
         answer.headers["Report-BlobName"] = reports.stored_name(done.blob_key or "")
     elif done.state == State.FAILED:
-        answer = answer_error(
-            500, done.error or "The render failed", cause=done.cause, line=done.error_line, reportId=report.id
-        )
+        answer = answer_error(500, outcomes.problem(done), cause=done.cause, line=done.error_line, reportId=report.id)
     elif done.state == State.CANCELLED:
-        answer = answer_error(410, "The render was cancelled", reportId=report.id)
+        answer = answer_error(410, outcomes.problem(done), reportId=report.id)
     else:
-        answer = jsonify(details | _outlook(done))
-        answer.headers["Retry-After"] = str(POLL_SECONDS)
+        answer = jsonify(details | waiting.outlook(gateway.current(), done))
+        answer.headers["Retry-After"] = str(waiting.POLL_SECONDS)
     answer.headers["Report-State"] = state
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _outlook(render: Render) -> dict[str, Any]:
-    """Say where in the queue a render is and how long it will take, as far as that is known."""
-    farm = gateway.current()
-    with farm.database.reading() as session:
-        place = estimates.position(session, render) if render.state == State.QUEUED else None
-        left = estimates.seconds_left(session, render, place=place, dead_after=farm.settings.worker_dead_after)
-    outlook: dict[str, Any] = {} if place is None else {"positionInQueue": place}
-    return outlook if left is None else outlook | {"estimatedSecondsLeft": round(left, 1)}
 
 
 def _document(report: Report, *, attachment: bool) -> Response:

@@ -34,12 +34,12 @@ def settle(session: Session, render_id: str) -> None:
     """
     # Read anew: the end was written past the session.
     render = session.get_one(Render, render_id, options=LIGHT, populate_existing=True)
-    record = session.scalar(select(HistoryRecord).where(HistoryRecord.render_id == render_id))
+    has_pdf = render.state == State.SUCCEEDED and render.media_type == history.PDF
+    record = session.scalar(select(HistoryRecord).where(HistoryRecord.render_id == render_id).options(*history.LIGHT))
     if record is not None:
-        task_id = print_tasks.held_by(session, record.id)
+        task_id = print_tasks.made_with(session, record.id)
         record.response = history.answer_of(render, history.promise_of(record, print_task_id=task_id))
         record.modified_at = now()
-        has_pdf = render.state == State.SUCCEEDED and render.media_type == history.PDF
         if has_pdf:
             record.blob_key, record.size = render.blob_key, render.size
             record.sha256, record.pages = render.sha256, render.pages
@@ -48,10 +48,27 @@ def settle(session: Session, render_id: str) -> None:
                 _leave(session, Errand(Kind.PRINT, task_id, render.trace_id))
         elif task_id is not None:
             print_tasks.give_up(session, task_id, error=f"There is nothing to print: {outcomes.problem(render)}")
-    if render.state == State.SUCCEEDED and render.media_type == history.PDF:
+    # Of a render that is settled late, somebody may have asked for one before.
+    if has_pdf and session.get(Thumbnail, render_id) is None:
         session.add(Thumbnail(render_id=render_id, trace_id=render.trace_id))
         _leave(session, Errand(Kind.THUMBNAIL, render_id, render.trace_id))
     session.flush()
+
+
+def settle_late(session: Session, render_id: str) -> bool:
+    """Settle a render whose end was written without that; False when somebody else did, or its record is gone.
+
+    Args:
+        session: A writing transaction.
+        render_id: The render.
+    """
+    # Whoever removes the record locks the render first, too.
+    session.scalar(select(Render.id).where(Render.id == render_id).with_for_update())
+    waits = select(HistoryRecord.id).where(HistoryRecord.render_id == render_id, HistoryRecord.response.is_(None))
+    if session.scalar(waits) is None:
+        return False
+    settle(session, render_id)
+    return True
 
 
 def errands(session: Session) -> Sequence[Errand]:

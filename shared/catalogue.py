@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 ENGINES = "pressroom.engines"
 RECIPES = "pressroom.recipes"
+# Those of jsreport are called so, too: chrome-pdf, phantom-pdf.
+PDF_SUFFIX = "-pdf"
 
 
 @functools.cache
@@ -18,3 +20,8 @@ def installed(group: str) -> dict[str, EntryPoint]:
 def names(group: str) -> list[str]:
     """Return the names of a group's entry points."""
     return list(installed(group))
+
+
+def makes_pdf(recipe: str) -> bool:
+    """Say whether a recipe makes PDFs, which its name tells: whoever asks must not load it to see its media type."""
+    return recipe.endswith(PDF_SUFFIX)

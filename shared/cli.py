@@ -1,4 +1,4 @@
-"""The `pressroom` command: start a process of the farm, migrate, follow a trace, list the settings."""
+"""The `pressroom` command: start a process of the farm, migrate, look after what it keeps, follow a trace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from shared import processes
-from shared.durations import duration
+from shared.durations import SECONDS, duration
 from shared.exceptions import PressroomError
 from shared.settings import Settings, check_exposure, described, load_settings
 
@@ -133,6 +133,37 @@ def check(settings: Settings, *, repair: bool, grace: str) -> None:
         database.close()
     if found.unrepaired:
         sys.exit(1)
+
+
+@main.command()
+@click.option("--older-than", metavar="AGE", help="An age such as 30d or 12h, instead of PURGE_HISTORY_DAYS.")
+@click.pass_obj
+def purge(settings: Settings, older_than: str | None) -> None:
+    """Remove old history records with all that was made for them, and old print tasks.
+
+    Records whose render or print task has not ended stay. The farm does the same by itself, now and then; this command
+    can be stopped at any time, and be at it at the same time.
+    """
+    from shared.database import Database  # noqa: PLC0415  # SQLAlchemy is heavy.
+    from shared.history_removal import purge as remove  # noqa: PLC0415  # As above.
+    from shared.storage import create_storage  # noqa: PLC0415  # As above.
+
+    days = settings.purge_history_days
+    if older_than is not None:
+        try:
+            seconds = duration(older_than)
+        except ValueError as error:
+            raise click.BadParameter(f"{older_than!r}: {error}", param_hint="--older-than") from error
+    elif days is not None:
+        seconds = days * SECONDS["d"]
+    else:
+        raise click.UsageError("PURGE_HISTORY_DAYS is empty, so nothing is ever too old: say --older-than")
+    database = Database(settings.database)
+    try:
+        done = remove(database, create_storage(settings), older_than=seconds)
+    finally:
+        database.close()
+    click.echo(f"{done.records} history records and {done.print_tasks} print tasks removed")
 
 
 @main.command()

@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.orm import defer, undefer
+
 from shared import outcomes
+from shared.exceptions import NotFoundError
+from shared.models import HistoryRecord
 from shared.renders import State
+from shared.templates import storable
 
 if TYPE_CHECKING:
-    from shared.models import HistoryRecord, Render
+    from sqlalchemy.orm import Session
+
+    from shared.models import Render
+    from shared.storage import Storage
 
 FOLDER = "history/"
 PAYLOADS = "payloads/"
 PDF = "application/pdf"
+
+# For whoever asks what a record is: not the request's body, which may be large.
+LIGHT = (defer(HistoryRecord.payload, raiseload=True),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +86,47 @@ def answer_of(render: Render, promise: Promise) -> dict[str, Any]:
     if render.warnings:
         meta["warnings"] = list(render.warnings)
     return {"success": True, "count": 1, "data": data, "meta": meta, "status": status}
+
+
+def find(session: Session, record_id: str, *, whole: bool = False) -> HistoryRecord:
+    """Return a record; ``whole``: with its payload, if that is in the row.
+
+    Raises:
+        NotFoundError: There is no such record.
+    """
+    record = None
+    if storable(record_id):
+        options = (undefer(HistoryRecord.payload),) if whole else LIGHT
+        record = session.get(HistoryRecord, record_id, options=options)
+    if record is None:
+        raise not_found(record_id)
+    return record
+
+
+def payload(storage: Storage, record: HistoryRecord) -> bytes:
+    """Return the request's body as it came.
+
+    Args:
+        storage: Where a large one is.
+        record: A record that was found ``whole``.
+
+    Raises:
+        NotFoundError: The record was removed meanwhile.
+        StorageError: The store does not answer.
+    """
+    if record.payload_key is None:
+        return record.payload or b""
+    try:
+        return storage.get(record.payload_key)
+    except FileNotFoundError as error:
+        raise payload_gone(record) from error
+
+
+def not_found(record_id: str) -> NotFoundError:
+    """Say that there is no such record."""
+    return NotFoundError(f"There is no history record whose id is {record_id!r}")
+
+
+def payload_gone(record: HistoryRecord) -> NotFoundError:
+    """Say that a record's payload is not where it should be: the record was removed at this moment, or it is lost."""
+    return NotFoundError(f"The payload of history record {record.id} is no longer in storage")

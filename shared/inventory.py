@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.models import Asset, Render, Report, RetiredObject
+from shared import leases
+from shared.models import Asset, Comparison, HistoryRecord, PrintTask, Render, Report, RetiredObject, Thumbnail
 from shared.renders import ENDED
 from shared.storage import StorageError
 from shared.tracing import logger
@@ -22,14 +23,36 @@ from shared.tracing import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import InstrumentedAttribute, Session
+    from sqlalchemy.sql.elements import ColumnElement
 
     from shared.database import Database
     from shared.storage import Listed, Storage
 
 BATCH = 500
 # What else lies in the bucket is not the farm's to judge.
-FOLDERS = ("transient/", "reports/", "data/", "assets/")
+FOLDERS = (
+    "transient/",
+    "reports/",
+    "previews/",
+    "history/",
+    "data/",
+    "assets/",
+    "payloads/",
+    "thumbnails/",
+    "comparisons/",
+    "prints/",
+)
+# What a row may miss, and whose the row is.
+OWNERS = {
+    "document": "render",
+    "data": "render",
+    "asset": "asset",
+    "payload": "history record",
+    "thumbnail": "render",
+    "overlay": "comparison",
+    "PDF": "print task",
+}
 
 log = logger(__name__)
 
@@ -39,8 +62,8 @@ class Missing:
     """A row whose object is gone.
 
     Attributes:
-        kind: ``document``, ``data`` or ``asset``.
-        row_id: The render's or asset's id.
+        kind: One of `OWNERS`.
+        row_id: The id of its owner.
         key: Where the object should be.
     """
 
@@ -85,7 +108,7 @@ def check(database: Database, storage: Storage, *, grace: float, repair: bool, s
         say(f"orphan   {key}{'  removed' if repair else ''}")
     for one in missing(database, storage):
         lacking += 1
-        say(f"missing  {one.key}  ({one.kind} of {'asset' if one.kind == 'asset' else 'render'} {one.row_id})")
+        say(f"missing  {one.key}  ({one.kind} of {OWNERS[one.kind]} {one.row_id})")
     hint = "" if repair or not found else "; --repair removes them"
     say(f"{found} objects without a row, {removed} removed{hint}; {lacking} rows without their object")
     return Inventory(found, removed, lacking)
@@ -139,29 +162,46 @@ def missing(database: Database, storage: Storage) -> Iterator[Missing]:
     Raises:
         StorageError: The store did not answer.
     """
+    # The rows of what is being removed outlive their objects for a moment.
+    removed = select(Report.id).where(Report.render_id == Render.id, Report.removed_at.is_not(None)).exists()
     for kind, row_id, key in (
         ("document", Render.id, Render.blob_key),
         ("data", Render.id, Render.data_key),
         ("asset", Asset.id, Asset.blob_key),
+        ("payload", HistoryRecord.id, HistoryRecord.payload_key),
+        ("thumbnail", Thumbnail.render_id, Thumbnail.blob_key),
+        ("PDF", PrintTask.id, PrintTask.blob_key),
+        ("overlay", Comparison.id, Comparison.overlays),
     ):
-        # The rows of what is being removed outlive their objects for a moment.
-        removed = select(Report.id).where(Report.render_id == Render.id, Report.removed_at.is_not(None)).exists()
-        claims = select(row_id, key).where(key.is_not(None), *(() if kind == "asset" else (~removed,)))
-        last = ""
-        while True:
-            with database.reading() as session:
-                batch = session.execute(claims.where(row_id > last).order_by(row_id).limit(BATCH)).all()
-            for found_id, found_key in batch:
-                if found_key is None or _is_there(storage, found_key):
+        conditions = (~removed,) if row_id is Render.id else ()
+        for found_id, keys in _claims(database, row_id, key, conditions):
+            for one in keys:
+                if _is_there(storage, one):
                     continue
-                with database.reading() as session:
-                    # It may have been removed, or made anew, since the batch was read.
-                    still = session.execute(claims.where(row_id == found_id, key == found_key)).first()
-                if still and not _is_there(storage, found_key):
-                    yield Missing(kind, found_id, found_key)
-            if len(batch) < BATCH:
-                break
-            last = batch[-1][0]
+                # It may have been removed, or made anew, since the batch was read.
+                still = next(_claims(database, row_id, key, (*conditions, row_id == found_id)), (found_id, ()))
+                if one in still[1] and not _is_there(storage, one):
+                    yield Missing(kind, found_id, one)
+
+
+def _claims(
+    database: Database,
+    row_id: InstrumentedAttribute[str],
+    key: InstrumentedAttribute[Any],
+    conditions: Sequence[ColumnElement[bool]],
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield rows that name objects, by their ids, with the objects' keys."""
+    claims = select(row_id, key).where(key.is_not(None), *conditions).order_by(row_id).limit(BATCH)
+    last = ""
+    while True:
+        with database.reading() as session:
+            batch = session.execute(claims.where(row_id > last)).all()
+        for found_id, found in batch:
+            # Of pages several, by their numbers; in JSON, nothing may be null, too.
+            yield found_id, (list(found.values()) if isinstance(found, dict) else [found] if found else [])
+        if len(batch) < BATCH:
+            return
+        last = batch[-1][0]
 
 
 def _is_there(storage: Storage, key: str) -> bool:
@@ -183,7 +223,10 @@ def _named(session: Session, keys: Sequence[str]) -> set[str]:
     # Not by the id in the key: of two who store a new name at once, one's object goes to the other's row.
     assets = select(Asset.blob_key).where(Asset.blob_key.in_(by_folder["assets/"]))
     named.update(session.scalars(assets))
-    render_ids = {*by_folder["transient/"].values(), *by_folder["data/"].values()}
+    named |= _named_beside_documents(session, by_folder)
+    render_ids = {
+        one for folder in ("transient/", "previews/", "history/", "data/") for one in by_folder[folder].values()
+    }
     # Two questions: of "one or the other", PostgreSQL makes a search through all renders.
     of_reports = select(Report.render_id).where(Report.blob_name.in_(by_folder["reports/"].values()))
     render_ids.update(session.scalars(of_reports))
@@ -195,6 +238,32 @@ def _named(session: Session, keys: Sequence[str]) -> set[str]:
         if state not in ENDED:
             # An attempt may just have stored its document.
             named.update(key for key in keys if key.startswith((f"{blob_stem}.", f"{blob_stem}~")))
+    return named
+
+
+def _named_beside_documents(session: Session, by_folder: dict[str, dict[str, str]]) -> set[str]:
+    """Return the keys of payloads, pictures, and PDFs that came to be printed, as far as a row names them."""
+    named: set[str] = set()
+    for folder, row_id, key in (
+        ("payloads/", HistoryRecord.id, HistoryRecord.payload_key),
+        ("prints/", PrintTask.id, PrintTask.blob_key),
+    ):
+        keys = session.scalars(select(key).where(row_id.in_(by_folder[folder].values())))
+        named.update(one for one in keys if one)
+    for model, folder, row_id in (
+        (Thumbnail, "thumbnails/", Thumbnail.render_id),
+        (Comparison, "comparisons/", Comparison.id),
+    ):
+        pictures = Thumbnail.blob_key if model is Thumbnail else Comparison.overlays
+        rows = session.execute(
+            select(row_id, pictures, model.state, model.attempt).where(row_id.in_(by_folder[folder].values()))
+        )
+        for found_id, found, state, attempt in rows:
+            named.update(found.values() if isinstance(found, dict) else [found] if found else [])
+            if state == leases.State.RUNNING:
+                # It may just have stored this one, or some.
+                begun = f"{folder}{found_id}~{attempt}"
+                named.update(one for one in by_folder[folder] if one.startswith((f"{begun}.", f"{begun}-")))
     return named
 
 

@@ -9,17 +9,22 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared import liveness, renders
+from shared import liveness, renders, unattended
+from shared.database import DATABASE_AWAY
+from shared.tracing import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from shared.database import Database
+    from shared.models import Render
     from shared.renders import Wake
     from shared.settings import Settings
 
 # Published in one go at most; the rest follows at the next look.
 BATCH = 500
+
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,31 @@ def reconcile(
     """
     requeued: list[Wake] = []
     poisoned = 0
+    with database.reading() as session:
+        lost = unattended.lost(session, dead_after=settings.worker_dead_after) if judge_workers else ()
+    for render in lost:
+        state = _give_back(database, settings, render)
+        if state is renders.State.QUEUED:
+            requeued.append(renders.wake_of(render))
+        poisoned += state is renders.State.FAILED
     with database.writing() as session:
-        for render in renders.lost(session, dead_after=settings.worker_dead_after) if judge_workers else ():
-            reason = f"worker {render.worker_id} fell silent or was overdue in attempt {render.attempt}"
-            state = renders.lose(session, render, reason=reason, max_losses=settings.max_losses)
-            if state is renders.State.QUEUED:
-                requeued.append(renders.wake_of(render))
-            poisoned += state is renders.State.FAILED
         liveness.forget_the_dead(session)
     _publish(requeued, publish)
     return Reconciled(len(requeued), poisoned, _republish(database, settings, waiting=waiting, publish=publish))
+
+
+def _give_back(database: Database, settings: Settings, render: Render) -> renders.State | None:
+    """Write down that a render's attempt is lost; each in a transaction of its own, so that none keeps the others."""
+    reason = f"worker {render.worker_id} fell silent or was overdue in attempt {render.attempt}"
+    try:
+        with database.writing() as session:
+            return renders.lose(session, render, reason=reason, max_losses=settings.max_losses)
+    except DATABASE_AWAY:
+        raise
+    except Exception:
+        # What waits for its end could not be brought up to date. The next look tries again.
+        log.exception("lost render not given back", render_id=render.id, trace_id=render.trace_id)
+        return None
 
 
 def _republish(
@@ -77,10 +97,10 @@ def _republish(
     # renders are then equal in number, nothing is published twice for long.
     wakes: list[Wake] = []
     with database.reading() as session:
-        for queue, count in renders.queued_counts(session).items():
+        for queue, count in unattended.queued_counts(session).items():
             missing = min(count - waiting(queue), BATCH)
             if missing > 0:
-                oldest = renders.oldest_queued(session, queue, older_than=settings.republish_after, limit=missing)
+                oldest = unattended.oldest_queued(session, queue, older_than=settings.republish_after, limit=missing)
                 wakes.extend(renders.wake_of(render) for render in oldest)
     return _publish(wakes, publish)
 

@@ -19,14 +19,15 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import CursorResult, func, select, text, update
+from sqlalchemy import CursorResult, and_, case, null, select, update
 from sqlalchemy.orm import defer
 
 from shared.database import now
-from shared.models import Render, Worker
+from shared.models import Render
+from shared.render_keys import transient_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -289,24 +290,32 @@ def disown(session: Session, render_id: str) -> None:
     )
 
 
+def unkeep(session: Session, render_ids: Sequence[str]) -> list[str]:
+    """Leave ended renders to the sweep, and return the keys of their objects, which no row names from now on.
+
+    What lost attempts stored is found by the sweep, and so is the data of a cancelled one that is still worked on.
+
+    Args:
+        session: A writing transaction, in which nobody else changes them.
+        render_ids: The renders.
+    """
+    worked_on = and_(Render.state == State.CANCELLED, Render.worker_id.is_not(None))
+    data_key = case((worked_on, null()), else_=Render.data_key)
+    keys = session.execute(select(Render.blob_key, data_key).where(Render.id.in_(render_ids))).all()
+    session.execute(
+        update(Render)
+        .where(Render.id.in_(render_ids))
+        .values(kept=False, blob_key=None, data_key=case((worked_on, Render.data_key), else_=null()))
+        .execution_options(synchronize_session=False)
+    )
+    return [key for pair in keys for key in pair if key]
+
+
 def held_by_child(session: Session, *, worker_id: str, child_pid: int) -> Sequence[Render]:
     """Return what one child of a worker has claimed and not ended."""
     return session.scalars(
         select(Render)
         .where(Render.state == State.RUNNING, Render.worker_id == worker_id, Render.child_pid == child_pid)
-        .options(*LIGHT)
-    ).all()
-
-
-def lost(session: Session, *, dead_after: float) -> Sequence[Render]:
-    """Return the running renders whose worker has been silent too long or is gone, and the overdue ones."""
-    alive = select(Worker.id).where(Worker.seen_at >= now(-dead_after))
-    return session.scalars(
-        select(Render)
-        .where(
-            Render.state == State.RUNNING,
-            Render.worker_id.not_in(alive) | (Render.deadline_at < now()),
-        )
         .options(*LIGHT)
     ).all()
 
@@ -352,66 +361,6 @@ def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> S
     )
     won = _ended(session, render.id, lost) if values["state"] in ENDED else _won(session, lost)
     return cast("State", values["state"]) if won else None
-
-
-def queued_counts(session: Session) -> dict[str, int]:
-    """Count the renders that wait in each queue."""
-    statement = select(Render.queue, func.count()).where(Render.state == State.QUEUED).group_by(Render.queue)
-    return dict(session.execute(statement).all())
-
-
-def oldest_queued(session: Session, queue: str, *, older_than: float, limit: int) -> Sequence[Render]:
-    """Return the renders that have waited longest in a queue."""
-    return session.scalars(
-        select(Render)
-        .where(Render.state == State.QUEUED, Render.queue == queue, Render.queued_at < now(-older_than))
-        .order_by(Render.queued_at)
-        .limit(limit)
-        .options(*LIGHT)
-    ).all()
-
-
-def unkept(session: Session, *, older_than: float, limit: int, offset: int = 0) -> Sequence[Render]:
-    """Return ended renders of which nothing is kept: the results of synchronous requests without ``save``."""
-    return session.scalars(
-        select(Render)
-        # Only what has ended has a finish. Were its state asked for as well, or its id in the order, or ``kept = 0``,
-        # which SQLAlchemy makes of ``~Render.kept``, SQLite would pass over the index of the unkept.
-        .where(text("NOT renders.kept"), Render.finished_at < now(-older_than))
-        .order_by(Render.finished_at)
-        .limit(limit)
-        .offset(offset)
-        .options(*LIGHT)
-    ).all()
-
-
-def objects(render: Render, keys: Callable[[str], Iterable[str]]) -> set[str]:
-    """Return the keys of all objects that a render may have left.
-
-    Args:
-        render: The render.
-        keys: Lists the storage's keys with a prefix; asked only when an attempt may have stored what no row names.
-    """
-    found = {key for key in (render.blob_key, render.data_key) if key}
-    if render.losses or (render.state == State.CANCELLED and render.attempt):
-        stem = render.blob_stem
-        found |= {*keys(f"{stem}."), *keys(f"{stem}~")}
-    return found
-
-
-def transient_stem(render_id: str) -> str:
-    """Return the storage key, without extension, of a document that nobody keeps."""
-    return f"transient/{render_id}"
-
-
-def blob_key(blob_stem: str, *, attempt: int, extension: str) -> str:
-    """Name the object of one attempt.
-
-    The first attempt's object has just the name that was asked for. A later one says its number after a tilde, which no
-    name that was asked for may contain: so an attempt that was given up, and ends after all, cannot overwrite the
-    object of the one that counts.
-    """
-    return f"{blob_stem}.{extension}" if attempt == 1 else f"{blob_stem}~{attempt}.{extension}"
 
 
 def _ended(session: Session, render_id: str, statement: Any) -> bool:

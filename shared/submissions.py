@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
-from shared import catalogue, inventory, renders, reports, templates
+from shared import catalogue, inventory, render_keys, renders, reports, templates
 from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.identifiers import new_id
 from shared.liveness import WORKING
@@ -79,7 +79,7 @@ class Order:
 
     Attributes:
         trace_id: The trace it belongs to.
-        template: What to render.
+        template: What to render, and what is said of it beside a stored one.
         data: The document's data; None: the stored template's sample data.
         report_name: The document's name; None: the template's.
         timeout: Time limit, seconds; None: the template's, or else the farm's default.
@@ -134,6 +134,7 @@ def accept(
     order: Order,
     *,
     recipe_states: Mapping[str, str],
+    stored: tuple[Template, TemplateVersion] | None = None,
     within: Callable[[Session, Accepted], None] | None = None,
 ) -> Accepted:
     """Commit an order.
@@ -144,6 +145,7 @@ def accept(
         settings: The limits.
         order: What is asked.
         recipe_states: What the living workers say of their recipes; empty when nobody is known to live.
+        stored: The template and its version, where they are found already; then the order's template names none.
         within: Called in the same transaction, for what must be written with the order or not at all; what it raises
             takes everything back.
 
@@ -156,8 +158,10 @@ def accept(
     blob_name = order.report.blob_name if order.report else None
     if blob_name is not None:
         reports.checked_blob_name(blob_name)
-    with database.reading() as session:
-        template, version = _find_template(session, order.template)
+    template, version = stored or (None, None)
+    if stored is None:
+        with database.reading() as session:
+            template, version = _find_template(session, order.template)
     engine, recipe = _checked_engine_and_recipe(order.template, version, settings, recipe_states)
     # What the template says of its renders holds where this one says nothing.
     options = (version.options if version else None) or {}
@@ -219,7 +223,7 @@ def accept(
 def _blob_stem(order: Order, render_id: str, blob_name: str) -> str:
     if order.report is not None:
         return reports.blob_stem(blob_name)
-    return renders.transient_stem(render_id) if order.folder is None else f"{order.folder}/{render_id}"
+    return render_keys.transient_stem(render_id) if order.folder is None else f"{order.folder}/{render_id}"
 
 
 def _flush(session: Session) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from shared import renders, reports, templates
+from shared import reports, templates, unattended
 from shared.database import now
 from shared.exceptions import NotFoundError
 from shared.models import Render, RetiredObject
+from shared.renders import State
 from shared.storage import StorageError
 from shared.tracing import logger
 
@@ -41,7 +42,7 @@ def sweep_unkept(database: Database, storage: Storage, *, older_than: float) -> 
     removed = stuck = 0
     while True:
         with database.reading() as session:
-            candidates = renders.unkept(session, older_than=older_than, limit=BATCH, offset=stuck)
+            candidates = unattended.unkept(session, older_than=older_than, limit=BATCH, offset=stuck)
         removable = [render.id for render in candidates if _remove_objects(storage, render)]
         if removable:
             with database.writing() as session:
@@ -159,11 +160,21 @@ def _remove_marked(database: Database, storage: Storage, report: Report) -> bool
 
 def _remove_objects(storage: Storage, render: Render) -> bool:
     try:
-        keys = renders.objects(render, storage.keys)
+        keys = _objects(render, storage)
     except StorageError as error:
         log.warning("objects not listed", render_id=render.id, error=str(error))
         return False
     return _remove(storage, keys)
+
+
+def _objects(render: Render, storage: Storage) -> set[str]:
+    """Return the keys of all objects that a render may have left."""
+    found = {key for key in (render.blob_key, render.data_key) if key}
+    # Storage is asked only when an attempt may have stored what no row names.
+    if render.losses or (render.state == State.CANCELLED and render.attempt):
+        stem = render.blob_stem
+        found |= {*storage.keys(f"{stem}."), *storage.keys(f"{stem}~")}
+    return found
 
 
 def _remove(storage: Storage, keys: Iterable[str]) -> bool:

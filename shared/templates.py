@@ -13,7 +13,7 @@ from sqlalchemy.orm import contains_eager, lazyload
 from shared.database import now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id, new_shortid
-from shared.models import Render, Schedule, Template, TemplateVersion
+from shared.models import HistoryRecord, Render, Schedule, Template, TemplateVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -292,8 +292,11 @@ def remove(session: Session, template_id: str) -> None:
 
     Raises:
         NotFoundError: There is no such template.
-        ConflictError: Schedules render it; the text names them.
+        ConflictError: Schedules render it, and the text names them; or history records are of it.
     """
+    # It asks for templates itself.
+    from shared import previews  # noqa: PLC0415
+
     template = held(session, template_id)
     schedules = session.scalars(
         select(Schedule.name)
@@ -307,6 +310,15 @@ def remove(session: Session, template_id: str) -> None:
         raise ConflictError(
             f"Template {template.name!r} is rendered by the schedules {named}{more}: delete or change those first"
         )
+    # Whoever is making one has a lock on the template by now, or waits for this one's.
+    records = session.scalar(select(func.count()).where(HistoryRecord.template_id == template.id)) or 0
+    if records:
+        raise ConflictError(
+            f"Template {template.name!r} has {records} history record{'s' if records > 1 else ''}: remove "
+            f"{'them' if records > 1 else 'it'} first, each with DELETE /api/v1/report-history-record/{{id}}, "
+            "or wait until they are purged"
+        )
+    previews.forget(session, template.id)
     session.delete(template)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9._-]{0,39}):(.+)")
 FINGERPRINT_DIGITS = 8
@@ -20,7 +20,7 @@ class Token:
     """
 
     name: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 def read_token(entry: str) -> Token:

@@ -14,6 +14,7 @@ from celery import signals
 
 from shared import queues
 from shared.database import Database
+from shared.errands import Kind
 from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
 from shared.memory import release_unused
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
+    from shared.errands import Errand
     from shared.renders import Wake
     from shared.settings import Settings
     from workers.assets import AssetCache
@@ -59,6 +61,7 @@ class WorkerProcess:
         self.renderer: Renderer | None = None
         self.asset_cache: AssetCache | None = None
         self.caretaker: Caretaker | None = None
+        self.errands: dict[Kind, Callable[[str], None]] = {}
 
     def load(self, sender: Any, **_: object) -> None:
         """Before the fork: load what the queues need."""
@@ -67,6 +70,7 @@ class WorkerProcess:
             self._load_renderer()
         if queues.MAINTENANCE_QUEUE in served:
             self._load_caretaker()
+        self._load_errands({kind for kind, queue in queues.ERRAND_QUEUES.items() if queue in served})
         log.info("worker starts", worker_id=self.worker_id, node=sender.hostname, queues=self._queues())
 
     def begin(self, sender: Any, **_: object) -> None:
@@ -110,6 +114,10 @@ class WorkerProcess:
         """Say that a render ended."""
         announce(self.redis, render_id)
 
+    def ring(self, errand: Errand) -> bool:
+        """Announce an errand, and say whether the broker took it."""
+        return queues.ring(self.app, errand)
+
     def render(self, render_id: str) -> None:
         """Do a render, in a worker that was loaded for that."""
         if self.renderer is not None:
@@ -121,6 +129,16 @@ class WorkerProcess:
         def task() -> None:
             if self.caretaker is not None:
                 perform(self.caretaker)
+
+        return task
+
+    def errand(self, kind: Kind) -> Callable[[str], None]:
+        """Make a task of a kind of errand, which a worker that was loaded for it runs."""
+
+        def task(row_id: str) -> None:
+            run = self.errands.get(kind)
+            if run is not None:
+                run(row_id)
 
         return task
 
@@ -138,6 +156,7 @@ class WorkerProcess:
             asset_cache=self.asset_cache,
             worker_id=self.worker_id,
             announce=self.announce,
+            ring=self.ring,
         )
 
     def _load_caretaker(self) -> None:
@@ -149,7 +168,34 @@ class WorkerProcess:
             storage=self.storage,
             waiting=lambda queue: queues.waiting_messages(self.redis, queue),
             publish=self.publish,
+            ring=self.ring,
         )
+
+    def _load_errands(self, kinds: set[Kind]) -> None:
+        # Each with what only it needs.
+        if Kind.THUMBNAIL in kinds:
+            from workers.thumbnails import ThumbnailMaker  # noqa: PLC0415
+
+            maker = ThumbnailMaker(settings=self.settings, database=self.database, storage=self.storage)
+            self.errands[Kind.THUMBNAIL] = maker.make
+        if Kind.COMPARISON in kinds:
+            from workers.comparing import Comparer  # noqa: PLC0415
+
+            comparer = Comparer(
+                settings=self.settings, database=self.database, storage=self.storage, announce=self.announce
+            )
+            self.errands[Kind.COMPARISON] = comparer.compare
+        if Kind.PRINT in kinds:
+            from workers.printing import PrintOperator  # noqa: PLC0415
+
+            operator = PrintOperator(
+                settings=self.settings,
+                database=self.database,
+                storage=self.storage,
+                worker_id=self.worker_id,
+                ring=self.ring,
+            )
+            self.errands[Kind.PRINT] = operator.step
 
     def _queues(self) -> list[str]:
         return sorted(self.app.amqp.queues.consume_from)
@@ -168,8 +214,12 @@ def create_app() -> Celery:
         (queues.SWEEP_TASK, lambda caretaker: caretaker.sweep()),
         (queues.CLEAN_TASK, lambda caretaker: caretaker.clean()),
         (queues.SCHEDULE_TASK, lambda caretaker: caretaker.schedule()),
+        (queues.PURGE_TASK, lambda caretaker: caretaker.purge()),
+        (queues.TEND_TASK, lambda caretaker: caretaker.tend()),
     ):
         app.task(process.duty(perform), name=name, shared=False)
+    for kind, name in queues.ERRAND_TASKS.items():
+        app.task(process.errand(kind), name=name, shared=False)
 
     signals.worker_init.connect(process.load)
     signals.worker_ready.connect(process.begin)

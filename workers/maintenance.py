@@ -7,7 +7,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from shared import firing, reconciler, sweeps, tasks
+from shared import firing, history_removal, reconciler, sweeps, tasks, tending
+from shared.durations import SECONDS
 from shared.tasks import Submitter
 from shared.tracing import logger
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.database import Database
+    from shared.errands import Errand
     from shared.renders import Wake
     from shared.settings import Settings
     from shared.storage import Storage
@@ -33,6 +35,7 @@ class Caretaker:
         storage: Storage,
         waiting: Callable[[str], int],
         publish: Callable[[Wake], bool],
+        ring: Callable[[Errand], bool],
     ) -> None:
         """Take what the duties need.
 
@@ -42,15 +45,18 @@ class Caretaker:
             storage: Where objects are removed.
             waiting: Counts the messages that wait in a queue.
             publish: Announces a render, and says whether the broker took it.
+            ring: Announces an errand, as ``publish`` does.
         """
         self._settings = settings
         self._database = database
         self._storage = storage
         self._waiting = waiting
         self._publish = publish
-        self._locks = {duty: threading.Lock() for duty in ("sweep", "clean", "schedule")}
+        self._ring = ring
+        self._locks = {duty: threading.Lock() for duty in ("sweep", "clean", "purge", "schedule", "tend")}
         self._submitter = Submitter(database=database, storage=storage, settings=settings, publish=publish)
         self._looked_for_due_at = float("-inf")
+        self._tended_at = float("-inf")
         self._looked_at: float | None = None
         self._trusted_from = float("-inf")
 
@@ -83,6 +89,10 @@ class Caretaker:
         """Remove stored reports whose time has come."""
         self._alone("clean", self._clean)
 
+    def purge(self) -> None:
+        """Remove history records and print tasks whose time has come."""
+        self._alone("purge", self._purge)
+
     def schedule(self) -> None:
         """Fire the schedules that are due, and follow their tasks."""
         lock = self._locks["schedule"]
@@ -93,6 +103,19 @@ class Caretaker:
             if time.monotonic() - self._looked_for_due_at >= self._settings.schedule_interval / 2:
                 self._looked_for_due_at = time.monotonic()
                 firing.look(self._submitter)
+        finally:
+            lock.release()
+
+    def tend(self) -> None:
+        """Set going again what was lost of the small queues' work, and ring for the next steps of print jobs."""
+        lock = self._locks["tend"]
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() - self._tended_at >= self._settings.print_interval / 2:
+                self._tended_at = time.monotonic()
+                done = tending.tend(self._database, self._settings, waiting=self._waiting, ring=self._ring)
+                log.debug("tend", **asdict(done))
         finally:
             lock.release()
 
@@ -111,6 +134,13 @@ class Caretaker:
         older_than = self._settings.reports_clean_treshold
         removed = sweeps.sweep_reports(self._database, self._storage, older_than=older_than)
         return {"removed": removed, "template_versions": sweeps.sweep_template_versions(self._database)}
+
+    def _purge(self) -> dict[str, int]:
+        days = self._settings.purge_history_days
+        if days is None:
+            return {}
+        done = history_removal.purge(self._database, self._storage, older_than=days * SECONDS["d"])
+        return asdict(done)
 
     def _alone(self, duty: str, work: Callable[[], dict[str, int]]) -> None:
         """Do what may take longer than until it is due again; while it goes on, it is not begun a second time."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import stamina
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared import aftermath, renders
+from shared import aftermath, render_keys, renders
 from shared.database import DATABASE_AWAY
 from shared.exceptions import DataError, EngineError, RenderError, TemplateError
 from shared.memory import release_unused
@@ -281,7 +281,7 @@ class Renderer:
 
     def _store(self, attempt: Attempt, recipe: Recipe, document: Document) -> renders.Result:
         render = attempt.render
-        key = renders.blob_key(render.blob_stem, attempt=render.attempt, extension=recipe.extension)
+        key = render_keys.blob_key(render.blob_stem, attempt=render.attempt, extension=recipe.extension)
         # Known before it is written: an attempt that dies in between must still be able to clean up after itself.
         attempt.stored_key = key
         self._storage.put(
@@ -306,7 +306,7 @@ class Renderer:
         """Remove what earlier attempts may have stored before they were lost."""
         render = attempt.render
         for earlier in range(1, render.attempt):
-            key = renders.blob_key(render.blob_stem, attempt=earlier, extension=result.extension)
+            key = render_keys.blob_key(render.blob_stem, attempt=earlier, extension=result.extension)
             self._remove(key)
 
     def _discard(self, attempt: Attempt) -> None:

@@ -44,6 +44,7 @@ def _report_configs(template: dict[str, Any]) -> dict[str, Any]:
         "number": {"type": "integer", "description": "Its number, counted from 1."},
         "creationDate": {"type": "string", "format": "date-time", "description": "When it was saved."},
         "name": {"type": "string", "description": "What the template was called then."},
+        "createdBy": {"type": ["string", "null"], "description": "Whose token saved it; null where none is asked for."},
     }
     return {
         "ReportConfig": {

@@ -39,13 +39,36 @@ _SCHEDULE = {
     "allowOverlap": "Whether a run may begin while the one before goes on.",
     "maxRetries": "How often a failed run is tried again, if another try may help.",
 }
+_PRINTER = {
+    "name": "Its name, which no other printer has.",
+    "uri": "Where the farm speaks IPP with it, or with its queue: `ipp://…` or `ipps://…`, with a host.",
+    "agent": "Whether an agent prints for it, because the farm cannot reach it.",
+    "location": "Where it stands, for people.",
+    "isDefault": "Whether it prints what names no printer; then no other does.",
+    "certificateCheck": "Whether its certificate must be one that the farm trusts; for `ipps`.",
+}
 _PARAMETER = {
     "name": "Its name in the template.",
     "type": "What it must be.",
     "description": "What it is for.",
 }
+_PRINT = {
+    "printerName": "The printer's name; left out: the default printer.",
+    "numberOfCopies": "How many the printer makes.",
+    "options": "How it is to be printed; what is left out is as the printer likes.",
+}
+_JOB = {
+    "jobId": "The job's number at the printer.",
+    "jobState": "What the printer last said of the job.",
+    "jobStateReasons": "Why it said so.",
+}
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
+    "ReplayBody": {
+        "version": "Which version of the template: the one of the record, the newest one, or one by its number.",
+        "outputType": "What you get: the PDF in the answer, a link to it, or neither.",
+        "async": "Whether the answer comes at once, and the document later.",
+    },
     "RenderBody": {
         "template": "What to render.",
         "data": "What the template's names stand for: an object, or a text that is the JSON of one. Left out: the "
@@ -77,6 +100,22 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "keep": "Never clean the report up, however old.",
         "expiresIn": "How long the report is kept, instead of as long as the farm keeps others: `30s`, `5m`, `2h`, "
         "`1d`, or milliseconds.",
+    },
+    "ConfigRenderBody": {
+        "outputType": "`base64`: the document in the answer; `url`: a link to it; `none`: neither, it is only recorded "
+        "or printed.",
+        "parameters": "What the template asks for, by name.",
+        "data": "What the document is made of: an object, whose keys are names in the template, or a list of objects, "
+        "which is `rows` there. Left out: nothing, and not the template's sample data.",
+        "createHistoryRecord": "Whether request and answer are recorded.",
+        "createPrintTask": "Whether the document is printed. Then it is recorded, too.",
+        "printerName": "The printer's name; needed to print.",
+        "numberOfCopies": "How many the printer makes of it.",
+        "options": "How it is printed; left out: as the printer likes.",
+        "async": "Whether the answer comes at once, and the document later.",
+    },
+    "RenderQuery": {
+        "outputType": "Of a render without a history record: how the document is answered, as in its request.",
     },
     "ChangedReportBody": {
         "reportName": "The report's new name.",
@@ -112,6 +151,53 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "name": "Its name: a path such as `logos/northwind.png`. The extension says what it is.",
         "content": "The file, in Base64.",
     },
+    "NewPrinterBody": _PRINTER,
+    "ChangedPrinterBody": _PRINTER,
+    "PrintBody": _PRINT,
+    "NewPrintTaskBody": {
+        **_PRINT,
+        "fileBase64": "The PDF, in Base64.",
+        "fileName": "Its name, with extension; for people.",
+    },
+    "PrintOptionsBody": {
+        "duplex": "On one side of the paper, or on both, turned at the long or the short edge.",
+        "media": "The paper, by its keyword in IPP: `iso_a4_210x297mm`.",
+        "tray": "Where the paper comes from, by its keyword in IPP: `tray-2`.",
+        "pageRanges": "The pages, in ascending order: `1-3,5`.",
+        "colour": "Whether in colour.",
+    },
+    "ClaimBody": {
+        "agent": "The agent's name, by which people know it.",
+        "lease": "Of a print task that the agent has already: the lease, to keep it.",
+        "status": "`printing` when its printer has begun.",
+        **_JOB,
+    },
+    "ResultBody": {
+        "lease": "The lease that the claim gave.",
+        "status": "`completed` only when the printer said so; `unknown` when it forgot the job before.",
+        "error": "Why it did not come to paper, in the printer's or the system's own words.",
+        **_JOB,
+    },
+    "PrintTaskQuery": {
+        "search": "A part of file name, trace id or printer's name, in any case.",
+        "status": "Only those of this status.",
+        "printerName": "Only those of this printer.",
+        "reportHistoryRecord": "Only those of the history record with this id.",
+        "traceId": "Only those of this trace.",
+        "createdFrom": "Only those made then or later: a date, or a time; without an offset, UTC.",
+        "createdTo": "Only those made before then.",
+    },
+    "HistoryQuery": {
+        "search": "A part of trace id, template's name, file name or creator, in any case.",
+        "status": "Only those of this status.",
+        "reportConfig": "Only those of this template: its id, its shortid, its name, or a name that it once had.",
+        "traceId": "Only those of this trace.",
+        "source": "Only those that came from there.",
+        "createdFrom": "Only those made then or later: a date, or a time; without an offset, UTC.",
+        "createdTo": "Only those made before then.",
+    },
+    "OneHistoryQuery": {"include": "`reportPdf`: with the PDF, in Base64."},
+    "OnePrintTaskQuery": {"include": "`file`: with the PDF, in Base64."},
     "ChangedAssetBody": {"name": "Its new name."},
     "AssetQuery": {"folder": "Only those in this folder, and in the folders below it."},
     "Report": {

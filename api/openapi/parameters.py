@@ -25,6 +25,21 @@ PATH: Mapping[str, Parameter] = {
         _path("asset_id", "The asset's `_id`."),
         _path("schedule_id", "The schedule's `_id`."),
         _path("task_id", "The task's `_id`."),
+        _path("record_id", "The history record's `id`."),
+        _path(
+            "other_id",
+            "The `id` of the history record that it is compared with.",
+            "0199a2c4-5d0e-7c1b-9f3a-2b8f0c6d4e12",
+        ),
+        Parameter(
+            name="page",
+            where="path",
+            text="The page, counted from 1.",
+            schema={"type": "integer", "minimum": 1},
+            example=1,
+        ),
+        _path("print_task_id", "The print task's `id`."),
+        _path("render_id", "The render's id: the answer that began it has it."),
         _path("key", "The `_id`, shortid or name of the template; a name may hold slashes.", "shelf-label"),
         Parameter(
             name="number",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import idle, odata
+from benchmarks import history, idle, odata
 from benchmarks.farms import StartError
 
-MEASUREMENTS = [idle, odata]
+MEASUREMENTS = [idle, odata, history]
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ from shared.models.base import BY_CODE_POINT, Base
 from shared.models.rendering import Render
 from shared.record_status import status_of
 
+# What a search of the history looks into.
+SEARCHED = ("template_name", "trace_id", "file_name", "created_by")
+
 
 class Leased:
     """The columns of work that a worker takes for a limited time. Only `shared.leases` writes ``state``.
@@ -31,17 +34,20 @@ class Leased:
 class HistoryRecord(Base):
     """What was asked of one render, to the byte, and what came back. It owns its render.
 
-    ``status`` is derived whenever the row is written, below, and never set. ``payload`` is the request's body as it
-    came; a large one is in storage, under ``payload_key``. ``response`` is the answer without the document itself,
-    which is the object ``blob_key``; None until the render has ended.
+    ``status``, and what lists are ``searched`` in, are derived whenever the row is written, below, and never set.
+    ``payload`` is the request's body as it came; a large one is in storage, under ``payload_key``. ``response`` is the
+    answer without the document itself, which is the object ``blob_key``; None until the render has ended.
     """
 
     __tablename__ = "history_records"
     __table_args__ = (
-        Index("history_by_creation", "created_at", "id"),
-        Index("history_by_status", "status", "created_at", "id"),
-        Index("history_by_template", "template_id", "created_at", "id"),
-        Index("history_by_source", "source", "created_at", "id"),
+        # Lists are counted, filtered, searched and ordered in these alone: a row has its request's body, too.
+        Index(
+            "history_by_creation", "created_at", "id", "status", "source", "template_id", "template_name", "searched"
+        ),
+        Index("history_by_status", "status", "created_at", "id", "source", "template_id"),
+        Index("history_by_template", "template_id", "created_at", "id", "status", "source"),
+        Index("history_by_source", "source", "created_at", "id", "status", "template_id"),
         Index("history_by_trace", "trace_id"),
     )
 
@@ -66,6 +72,7 @@ class HistoryRecord(Base):
     pages: Mapped[int | None]
     source: Mapped[str]
     created_by: Mapped[str | None]
+    searched: Mapped[str] = mapped_column(BY_CODE_POINT)
     replay_of: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     modified_at: Mapped[dt.datetime] = mapped_column(default=now())
@@ -73,10 +80,16 @@ class HistoryRecord(Base):
     render: Mapped[Render] = relationship(lazy="raise")
 
 
+def searched_in(**said: str | None) -> str:
+    """Return the text in which a record is found, in lower case; a line for each of `SEARCHED`, as none spans two."""
+    return "\n".join(text.lower() for text in said.values() if text)
+
+
 @event.listens_for(HistoryRecord, "before_insert")
 @event.listens_for(HistoryRecord, "before_update")
-def _derive_status(_mapper: object, _connection: object, record: HistoryRecord) -> None:
+def _derive(_mapper: object, _connection: object, record: HistoryRecord) -> None:
     record.status = status_of(record.response, has_pdf=record.blob_key is not None)
+    record.searched = searched_in(**{name: getattr(record, name) for name in SEARCHED})
 
 
 class Thumbnail(Leased, Base):

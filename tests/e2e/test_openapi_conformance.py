@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
-from farms import Farm
+from farms import Farm, eventually
 from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import from_schema
@@ -31,7 +31,9 @@ CONFORMANCE = (
 )
 WANTED = (*CONFORMANCE, "not_a_server_error", "negative_data_rejection", "unsupported_method", "ignored_auth")
 # A template's and an asset's name may hold slashes, so what is below them is also another one's address.
-OPEN_ENDED = r"^/api/v1/(report-config/\{key\}/version|asset/\{key\}/content)"
+OPEN_ENDED = (
+    r"^/api/v1/(report-config/\{key\}/(version|preview|thumbnail|render)|asset/\{key\}/content|printer/\{key\}/refresh)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,18 @@ def seeds(own_farm) -> dict[str, str]:
         "/odata/schedules", {"name": "seed", "cron": "0 7 * * *", "templateShortid": template["shortid"]}
     ).json()
     task = own_farm.post("/api/scheduling/runNow", {"scheduleId": schedule["_id"]}).json()
+    label = {"name": "label", "content": "<p>label", "recipe": "plutoprint-pdf"}
+    label = own_farm.post("/odata/templates", label).json()
+    # The description's examples name it.
+    printer = own_farm.post("/api/v1/printer", {"name": "WarehousePrinter01", "agent": True}).json()["data"]
+    wish = {"outputType": "url", "createHistoryRecord": True}
+    printed = wish | {"createPrintTask": True, "printerName": "WarehousePrinter01"}
+    render = own_farm.post("/api/v1/report-config/label/render", wish | {"async": True}).json()["data"]
+    record, other = (own_farm.post("/api/v1/report-config/label/render", one).json()["data"] for one in (printed, wish))
+    for one in (record, other):
+        # Its overlays exist from then on.
+        path = f"/api/v1/report-history-record/{record['historyRecordId']}/diff/{one['historyRecordId']}"
+        eventually(lambda path=path: own_farm.get(path).status_code == 200)
     return {
         "template_id": template["_id"],
         "key": template["_id"],
@@ -73,6 +87,13 @@ def seeds(own_farm) -> dict[str, str]:
         "asset_id": asset["id"],
         "schedule_id": schedule["_id"],
         "task_id": task["_id"],
+        "label": label["_id"],
+        "render_id": render["renderId"],
+        "record_id": record["historyRecordId"],
+        "other_id": other["historyRecordId"],
+        "page": 1,
+        "print_task_id": record["printTaskId"],
+        "printer": printer["id"],
     }
 
 
@@ -123,6 +144,10 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
         "body.timezone": ["Europe/Dublin"],
         "body.templateShortid": [seeds["template_shortid"]],
         "body.scheduleId": [seeds["schedule_id"]],
+        "body.printerName": ["WarehousePrinter01"],
+        "body.fileBase64": ["JVBERi0xLjcK"],
+        "body.lease": [f"{seeds['print_task_id']}.1"],
+        "query.reportConfig": ["label"],
     }
     names = {parameter: f"words-{place}" for place, parameter in enumerate(words)}
     return {
@@ -147,6 +172,19 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
         "operations": [
             {"include-path-regex": OPEN_ENDED, "checks": {"unsupported_method": {"enabled": False}}},
             {"include-path-regex": "^/api/v1/report-config", "parameters": {"path.key": seeds["template_id"]}},
+            {
+                "include-path-regex": "^/api/v1/report-config/.key./(render|preview|thumbnail)$",
+                "parameters": {"path.key": seeds["label"]},
+            },
+            {
+                "include-path-regex": "/diff/.*/page/",
+                "parameters": {
+                    "path.page": 1,
+                    "path.record_id": seeds["record_id"],
+                    "path.other_id": seeds["other_id"],
+                },
+            },
+            {"include-path-regex": "^/api/v1/printer", "parameters": {"path.key": seeds["printer"]}},
             *(
                 {"include-name": name, "parameters": {"path.key": key}}
                 for name, key in (
@@ -173,11 +211,18 @@ def test_every_example_works_as_it_stands(own_farm, seeds, described):
     for operation in (one.ok() for one in described.get_all_operations()):
         content = operation.definition.raw.get("requestBody", {}).get("content", {}).get("application/json", {})
         for name, example in content.get("examples", {}).items():
-            path = operation.path.format(**seeds)
+            path = operation.path.format(**seeds | _key_of(operation.path, seeds))
             answer = own_farm.request(operation.method, path, json=example["value"])
             assert answer.status_code in (200, 201, 202, 204), (operation.label, name, answer.text)
             tried += 1
     assert tried > 10
+
+
+def _key_of(path: str, seeds: dict[str, str]) -> dict[str, str]:
+    """Say which thing ``key`` is, where it is not just any template."""
+    if path.startswith("/api/v1/printer"):
+        return {"key": seeds["printer"]}
+    return {"key": seeds["label"]} if path.endswith(("/render", "/preview", "/thumbnail")) else {}
 
 
 def test_rarer_answers_are_described_too(own_farm, seeds, described):
@@ -265,3 +310,55 @@ def _failures(event: ScenarioFinished) -> Iterator[str]:
             if node.failure_info is not None:
                 failure = node.failure_info.failure
                 yield f"{event.recorder.label}: {node.name}: {failure.message}\n{node.failure_info.code_sample}"
+
+
+def test_rarer_answers_about_records_are_described_too(own_farm, seeds, described):
+    def ask(method, address, *, expected, path=None, **said) -> Any:
+        case = described[address][method].Case(path_parameters=seeds | (path or {}), **said)
+        answer = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status_code == expected, answer.text
+        case.validate_response(answer, checks=CHECKS.get_by_names(CONFORMANCE))
+        return answer
+
+    broken = {"name": "broken", "content": "{{ 1 // 0 }}", "recipe": "plutoprint-pdf"}
+    made = ask("POST", "/api/v1/report-config", expected=201, body=broken).json()["data"]
+    keys = {"label": {"key": seeds["label"]}, "broken": {"key": made["id"]}}
+    order, wish = "/api/v1/report-config/{key}/render", {"outputType": "base64", "createHistoryRecord": True}
+    unrecorded = wish | {"createHistoryRecord": False, "outputType": "none"}
+    ask("POST", order, expected=200, path=keys["label"], body=wish)
+    ask("POST", order, expected=200, path=keys["label"], body=unrecorded)
+    ask("POST", order, expected=400, path=keys["broken"], body=wish)
+    ask("POST", order, expected=422, path=keys["label"], body=wish | {"createPrintTask": True, "printerName": "none"})
+    begun = {}
+    for name, key in keys.items():
+        answer = ask("POST", order, expected=202, path=key, body=wish | {"async": True}).json()["data"]
+        url = answer["statusUrl"]
+        eventually(lambda url=url: "state" not in own_farm.get(url).json().get("data", {}))
+        begun[name] = {"render_id": answer["renderId"], "record_id": answer["historyRecordId"]}
+    status, pdf = "/api/v1/render/{render_id}", "/api/v1/render/{render_id}/pdf"
+    ask("GET", status, expected=200, path=begun["label"])
+    ask("GET", status, expected=400, path=begun["broken"])
+    ask("GET", pdf, expected=404, path=begun["broken"])
+    ask("GET", pdf, expected=206, path=begun["label"], headers={"Range": "bytes=0-1"})
+    tag = ask("HEAD", pdf, expected=200, path=begun["label"]).headers["etag"][0]
+    ask("GET", pdf, expected=304, path=begun["label"], headers={"If-None-Match": tag})
+
+    record = "/api/v1/report-history-record/{record_id}"
+    ask("GET", record, expected=200, path=begun["broken"])
+    ask("GET", f"{record}/pdf", expected=404, path=begun["broken"])
+    ask("GET", f"{record}/thumbnail", expected=404, path=begun["broken"])
+    ask("POST", f"{record}/print", expected=409, path=begun["broken"], body={"printerName": "WarehousePrinter01"})
+    ask("POST", f"{record}/replay", expected=400, path=begun["broken"], body={})
+    ask("DELETE", record, expected=409)
+    paper = ask(
+        "POST", f"{record}/print", expected=201, path=begun["label"], body={"printerName": "WarehousePrinter01"}
+    )
+    task, task_id = "/api/v1/report-print-task/{print_task_id}", {"print_task_id": paper.json()["data"]["id"]}
+    ask("DELETE", "/api/v1/printer/{key}", expected=409, path={"key": seeds["printer"]})
+    ask("DELETE", task, expected=409, path=task_id)
+    lease = ask("POST", f"{task}/claim", expected=200, path=task_id, body={"agent": "door"}).json()["data"]["lease"]
+    ask("POST", f"{task}/claim", expected=409, path=task_id, body={"agent": "window"})
+    ask("POST", f"{task}/result", expected=200, path=task_id, body={"lease": lease, "status": "completed"})
+    ask("POST", f"{task}/cancel", expected=409, path=task_id)
+    ask("DELETE", f"{record}/delete-all-report-print-tasks", expected=200, path=begun["label"])
+    ask("DELETE", record, expected=200, path=begun["label"])

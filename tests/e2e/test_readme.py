@@ -45,11 +45,13 @@ def test_the_curl_session_works_as_pasted(farm, tmp_path):
         path.name: "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(path.read_bytes())).pages)
         for path in tmp_path.glob("*.pdf")
     }
-    assert set(texts) == {"invoice.pdf", "invoice-later.pdf", "hello.pdf", "label.pdf", "letter.pdf"}
+    assert set(texts) == {"invoice.pdf", "invoice-later.pdf", "hello.pdf", "label.pdf", "label-again.pdf", "letter.pdf"}
     assert texts["invoice.pdf"] == texts["invoice-later.pdf"]
     assert "Frau Köhler" in texts["hello.pdf"]
     assert "1,234.50" in texts["hello.pdf"]
     assert "PR-4711" in texts["label.pdf"]
+    assert "PR-4712" in texts["label-again.pdf"]
+    assert '"identical":true' in done.stdout
     assert texts["letter.pdf"].strip() == "Dear Frau Köhler,"
     assert '"reportName":"letter"' in done.stdout
     schedule = farm.get("/odata/schedules?$filter=name eq 'monday letter'").json()["value"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import orders
 import pytest
+import records
 from sqlalchemy import update
 
 from shared import inventory, renders, reports
 from shared.database import now
 from shared.identifiers import new_id
-from shared.models import Asset, Render, Report, RetiredObject
+from shared.models import Asset, Comparison, PrintTask, Render, Report, RetiredObject, Thumbnail
 
 
 @pytest.fixture
@@ -123,6 +124,86 @@ def test_what_is_being_removed_is_missed_by_nobody(database, storage, populated)
         session.execute(update(Report).values(removed_at=now()))
 
     assert check(database, storage)[0].missing == 0
+
+
+@pytest.fixture
+def recorded(database, storage, template):
+    """A history record with everything that it can have in storage, and a print task with a PDF of its own."""
+    first, second = (records.done(database, storage, template, large=True) for _ in range(2))
+    task = records.print_task(database, blob_key="prints/x.pdf")
+    with database.writing() as session:
+        session.execute(update(PrintTask).values(blob_key=f"prints/{task.id}.pdf"))
+        session.get_one(Thumbnail, first.render_id).blob_key = f"thumbnails/{first.render_id}~2.png"
+        making = session.get_one(Thumbnail, second.render_id)
+        making.state, making.attempt = "running", 2
+        session.add(
+            Comparison(
+                id="c", trace_id="t", first_id=first.id, second_id=second.id, overlays={"1": "comparisons/c~1-1.png"}
+            )
+        )
+        session.add(
+            Comparison(id="d", trace_id="t", first_id=second.id, second_id=first.id, state="running", attempt=3)
+        )
+    put(
+        storage,
+        f"prints/{task.id}.pdf",
+        f"thumbnails/{first.render_id}~2.png",
+        "comparisons/c~1-1.png",
+        # What is being made has no row yet that names it.
+        f"thumbnails/{second.render_id}~2.png",
+        "comparisons/d~3-1.png",
+        "comparisons/d~3-12.png",
+    )
+    return first, task
+
+
+def test_what_history_records_and_print_tasks_name_is_left_alone(database, storage, recorded):
+    before = sorted(storage.keys())
+
+    found, lines = check(database, storage, repair=True)
+
+    assert (found.orphans, found.missing) == (0, 0), lines
+    assert sorted(storage.keys()) == before
+
+
+def test_what_no_history_record_and_no_print_task_names_is_found(database, storage, recorded):
+    record, _ = recorded
+    lost = [
+        "comparisons/c~1-2.png",
+        "comparisons/d~2-1.png",
+        "comparisons/gone~1-1.png",
+        f"history/{record.render_id}~2.pdf",
+        f"payloads/{new_id()}.json",
+        f"previews/{new_id()}.pdf",
+        f"prints/{new_id()}.pdf",
+        f"thumbnails/{record.render_id}~1.png",
+        f"thumbnails/{new_id()}~1.png",
+    ]
+    put(storage, *lost)
+
+    _, lines = check(database, storage, repair=True)
+
+    assert sorted(line.split()[1] for line in lines[:-1]) == sorted(lost)
+    assert check(database, storage)[0].orphans == 0
+
+
+def test_what_history_records_and_print_tasks_miss_is_named(database, storage, recorded):
+    record, task = recorded
+    for key in list(storage.keys()):
+        if record.id in key or record.render_id in key or key.startswith(("prints/", "comparisons/c")):
+            storage.delete(key)
+
+    _, lines = check(database, storage)
+
+    assert sorted(lines[:-1]) == sorted(
+        [
+            f"missing  history/{record.render_id}.pdf  (document of render {record.render_id})",
+            f"missing  payloads/{record.id}.json  (payload of history record {record.id})",
+            f"missing  thumbnails/{record.render_id}~2.png  (thumbnail of render {record.render_id})",
+            "missing  comparisons/c~1-1.png  (overlay of comparison c)",
+            f"missing  prints/{task.id}.pdf  (PDF of print task {task.id})",
+        ]
+    )
 
 
 def test_more_than_a_batch_is_looked_at(database, storage, populated, monkeypatch):

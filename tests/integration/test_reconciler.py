@@ -6,7 +6,7 @@ import orders
 import pytest
 from sqlalchemy import update
 
-from shared import reconciler, renders
+from shared import aftermath, reconciler, renders
 from shared.database import now
 from shared.models import Render
 from shared.settings import load_settings
@@ -123,3 +123,19 @@ def test_two_reconcilers_requeue_a_lost_render_once(database, settings):
 
     assert (first.requeued, second.requeued) == (1, 0)
     assert len(orders.row(database, render_id).losses) == 1
+
+
+def test_a_render_whose_end_cannot_be_written_keeps_no_other_from_being_given_back(database, tmp_path, monkeypatch):
+    def settle(_session, _render_id):
+        raise ValueError("what follows cannot be brought up to date")
+
+    monkeypatch.setattr(aftermath, "settle", settle)
+    settings = load_settings({"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_MAX_LOSSES": "1"})
+    stuck, other = orders.submitted(database, followed=True), orders.submitted(database)
+    for render_id in (stuck, other):
+        orders.claimed(database, render_id, worker_id="dead")
+
+    done, _ = look(database, settings)
+
+    assert done.poisoned == 1
+    assert [orders.row(database, one).state for one in (stuck, other)] == ["running", "failed"]

@@ -7,9 +7,9 @@ import threading
 
 import orders
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
-from shared import renders
+from shared import render_keys, renders, unattended
 from shared.database import now
 from shared.models import Render, Worker
 from shared.renders import Cause, State
@@ -134,7 +134,7 @@ def test_a_worker_whose_work_was_given_away_cannot_end_it(database):
 
 
 def test_each_attempt_has_an_object_of_its_own():
-    keys = [renders.blob_key("reports/a", attempt=number, extension="pdf") for number in (1, 2, 3)]
+    keys = [render_keys.blob_key("reports/a", attempt=number, extension="pdf") for number in (1, 2, 3)]
 
     assert keys == ["reports/a.pdf", "reports/a~2.pdf", "reports/a~3.pdf"]
 
@@ -179,7 +179,7 @@ def test_only_a_living_workers_renders_are_not_lost(database):
     )
 
     with database.reading() as session:
-        lost = {render.id for render in renders.lost(session, dead_after=15)}
+        lost = {render.id for render in unattended.lost(session, dead_after=15)}
 
     assert lost == {of_silent, of_unknown}
 
@@ -191,7 +191,7 @@ def test_an_overdue_render_is_lost_although_its_worker_lives(database):
     ended(database, lambda session: session.execute(update(Render).values(deadline_at=now(-1))))
 
     with database.reading() as session:
-        assert [render.id for render in renders.lost(session, dead_after=15)] == [render_id]
+        assert [render.id for render in unattended.lost(session, dead_after=15)] == [render_id]
 
 
 def test_cancelling_only_what_waits_leaves_what_runs(database):
@@ -228,3 +228,15 @@ def test_an_attempt_holds_its_render_until_it_is_given_up_or_ends(database):
     with database.writing() as session:
         renders.cancel(session, render_id)
     assert not holds(2)
+
+
+def test_an_end_that_nothing_waits_for_costs_one_statement(database):
+    render_id = orders.submitted(database)
+    orders.claimed(database, render_id)
+    asked = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    with database.writing() as session:
+        assert renders.succeed(session, render_id, attempt=1, result=orders.result())
+
+    assert [one.split()[0] for one in asked if not one.startswith("BEGIN")] == ["UPDATE"]

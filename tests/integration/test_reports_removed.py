@@ -9,7 +9,7 @@ import pytest
 from locks import until_held_up
 from sqlalchemy import update
 
-from shared import inventory, renders, reports, sweeps
+from shared import inventory, render_keys, renders, reports, sweeps
 from shared.database import now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id
@@ -38,7 +38,7 @@ def stored(database, storage, *, age=0, **changes):
     """Return the id of a report whose document is there."""
     report_id = promised(database, **changes)
     row = orders.claimed(database, report_id)
-    key = renders.blob_key(row.blob_stem, attempt=1, extension="html")
+    key = render_keys.blob_key(row.blob_stem, attempt=1, extension="html")
     storage.put(key, b"x", media_type="text/html", metadata={"render-id": report_id})
     with database.writing() as session:
         renders.succeed(session, report_id, attempt=1, result=orders.result(blob_key=key))

@@ -6,7 +6,7 @@ import orders
 import pytest
 from sqlalchemy import event, update
 
-from shared import renders, reports, sweeps
+from shared import renders, reports, sweeps, unattended
 from shared.database import now
 from shared.identifiers import new_id
 from shared.models import Render
@@ -110,11 +110,12 @@ def test_more_than_one_batch_goes_in_one_sweep(database, storage, monkeypatch):
 @pytest.mark.parametrize(
     ("duty", "indices"),
     [
-        (lambda session: renders.unkept(session, older_than=600, limit=9), ["renders_unkept"]),
+        (lambda session: unattended.unkept(session, older_than=600, limit=9), ["renders_unkept"]),
         (
             lambda session: reports.mark_expired(session, older_than=600, limit=9),
             ["reports_by_expiry", "reports_by_creation"],
         ),
+        (lambda session: unattended.unsettled(session, limit=9), ["history_by_status"]),
     ],
 )
 def test_a_sweep_that_finds_nothing_searches_an_index_and_not_all_that_has_ended(database, duty, indices):

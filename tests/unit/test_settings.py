@@ -71,6 +71,10 @@ def test_tokens_are_separated_by_commas():
     assert tokens[1].name == "shop"
 
 
+def test_settings_that_are_printed_show_no_token():
+    assert "sesame" not in repr(load_settings({"PRESSROOM_TOKENS": "shop:sesame"}))
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "farm.example"])
 def test_an_address_that_strangers_reach_needs_tokens_or_a_word(host):
     with pytest.raises(SettingsError, match="PRESSROOM_TOKENS"):

@@ -9,6 +9,8 @@ REPORT_CONFIGURATIONS = "Report configurations"
 ASSETS = "Assets"
 SCHEDULES = "Schedules"
 TASKS = "Tasks"
+HISTORY = "History records"
+PRINTING = "Printing"
 ODATA = "OData"
 FARM = "Farm"
 
@@ -20,6 +22,9 @@ DESCRIPTIONS = {
     ASSETS: "Images, fonts, style sheets and data files that templates use by name: `asset:logo.png`.",
     SCHEDULES: "Templates that are rendered again and again, at the times that a cron line names.",
     TASKS: "The runs of schedules: when each was due, what became of it, and the report that it made.",
+    HISTORY: "Which exact request made a document, and what came back: to be looked up, shown and printed again.",
+    PRINTING: "Documents for printers: what waits, what was printed, and what agents do for printers that the farm "
+    "cannot reach.",
     ODATA: "What all entity sets have in common: the service document, and what the sets are made of.",
     FARM: "Whether the farm lives, what it is, and what it can do.",
 }

@@ -45,6 +45,7 @@ def _create_history() -> None:
         sa.Column("pages", sa.Integer(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("searched", BY_CODE_POINT, nullable=False),
         sa.Column("replay_of", sa.Text(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("modified_at", UtcDateTime(), nullable=False),
@@ -53,10 +54,13 @@ def _create_history() -> None:
         sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name=op.f("history_records_render_id_fkey")),
         sa.ForeignKeyConstraint(["template_id"], ["templates.id"], name=op.f("history_records_template_id_fkey")),
     )
-    op.create_index("history_by_creation", "history_records", ["created_at", "id"])
-    op.create_index("history_by_status", "history_records", ["status", "created_at", "id"])
-    op.create_index("history_by_template", "history_records", ["template_id", "created_at", "id"])
-    op.create_index("history_by_source", "history_records", ["source", "created_at", "id"])
+    for name, *columns in (
+        ("history_by_creation", "created_at", "id", "status", "source", "template_id", "template_name", "searched"),
+        ("history_by_status", "status", "created_at", "id", "source", "template_id"),
+        ("history_by_template", "template_id", "created_at", "id", "status", "source"),
+        ("history_by_source", "source", "created_at", "id", "status", "template_id"),
+    ):
+        op.create_index(name, "history_records", columns)
     op.create_index("history_by_trace", "history_records", ["trace_id"])
 
     op.create_table(
@@ -143,6 +147,14 @@ def _create_printing() -> None:
         sa.Column("modified_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("printers_pkey")),
         sa.UniqueConstraint("name", name=op.f("printers_name_unique")),
+    )
+    op.create_index(
+        "printers_default",
+        "printers",
+        ["is_default"],
+        unique=True,
+        sqlite_where=sa.text("is_default"),
+        postgresql_where=sa.text("is_default"),
     )
     op.create_table(
         "print_tasks",
