@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -17,15 +18,23 @@ MOST_COPIES = 999
 # What a report of an agent may have; more is no reason but a log.
 REASON_LENGTH = 2000
 MOST_REASONS = 50
+# A keyword of IPP (RFC 8011, 5.1.4); some devices have capitals in theirs.
+KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def _decoded(value: object) -> object:
-    if not isinstance(value, str):
-        return value
     try:
-        return base64.b64decode(value, validate=True)
-    except ValueError as error:
-        raise ValueError(f"a PDF in Base64 ({error})") from error
+        if isinstance(value, str):
+            return base64.b64decode(value, validate=True)
+    except ValueError:
+        pass
+    raise ValueError("a PDF in Base64, in one line")
+
+
+def _keyword(text: str) -> str:
+    if KEYWORD.fullmatch(text) is None:
+        raise ValueError("a name as the printer has it, such as iso_a4_210x297mm or tray-2: letters, digits and . _ -")
+    return text
 
 
 def _ranges(text: str) -> str:
@@ -52,8 +61,9 @@ Base64File = Annotated[
         _decoded, json_schema_input_type=Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
     ),
 ]
-# A keyword of IPP (RFC 8011, 5.1.4); some devices have capitals in theirs.
-Keyword = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Keyword = Annotated[
+    str, Field(max_length=255, json_schema_extra={"pattern": f"^{KEYWORD.pattern}$"}), AfterValidator(_keyword)
+]
 PageRanges = Annotated[str, Field(max_length=500), AfterValidator(_ranges)]
 # Without an offset, UTC.
 Moment = Annotated[dt.datetime, BeforeValidator(_moment, json_schema_input_type=str)]

@@ -73,7 +73,6 @@ def create() -> Response:
     task = print_orders.print_file(
         farm.database,
         farm.storage,
-        farm.settings,
         content=body.file,
         file_name=body.file_name,
         trace_id=g.trace_id,
@@ -89,7 +88,7 @@ def reprint(record_id: str) -> Response:
     body = read_body(PrintBody)
     farm = gateway.current()
     with farm.database.writing() as session:
-        task = print_orders.reprint(session, farm.settings, record_id, _wish(body))
+        task = print_orders.reprint(session, record_id, _wish(body))
     return _made(task)
 
 

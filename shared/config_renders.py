@@ -139,7 +139,7 @@ def submit(
     made: list[ConfigAccepted] = []
 
     def write(session: Session, accepted: Accepted) -> None:
-        made.append(_write(session, settings, wish, accepted, record_id, payload_key))
+        made.append(_write(session, wish, accepted, record_id, payload_key))
 
     try:
         accept(
@@ -238,7 +238,6 @@ def _problems(session: Session, wish: ConfigRender, version: TemplateVersion) ->
 
 def _write(
     session: Session,
-    settings: Settings,
     wish: ConfigRender,
     accepted: Accepted,
     record_id: str | None,
@@ -263,7 +262,6 @@ def _write(
             trace_id=wish.trace_id,
             record=record,
             held=True,
-            give_up_after=settings.print_retry_for,
             source=wish.source,
             created_by=wish.created_by,
         )

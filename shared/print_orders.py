@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from shared.database import Database
     from shared.models import Printer, PrintTask
-    from shared.settings import Settings
     from shared.storage import Storage
 
 FOLDER = "prints/"
@@ -64,7 +63,7 @@ class Document:
     tag: str
 
 
-def reprint(session: Session, settings: Settings, record_id: str, wish: Wish) -> PrintTask:
+def reprint(session: Session, record_id: str, wish: Wish) -> PrintTask:
     """Print a record's document once more, as it is stored. The task gets a trace id derived from the record's.
 
     Raises:
@@ -93,7 +92,6 @@ def reprint(session: Session, settings: Settings, record_id: str, wish: Wish) ->
         trace_id=derived_trace_id(record.trace_id),
         record=record,
         held=False,
-        give_up_after=settings.print_retry_for,
         source=wish.source,
         created_by=wish.created_by,
     )
@@ -102,7 +100,6 @@ def reprint(session: Session, settings: Settings, record_id: str, wish: Wish) ->
 def print_file(
     database: Database,
     storage: Storage,
-    settings: Settings,
     *,
     content: bytes,
     file_name: str,
@@ -114,7 +111,6 @@ def print_file(
     Args:
         database: Where the task's row goes.
         storage: Where the PDF goes.
-        settings: How long the printer is tried.
         content: The PDF.
         file_name: Its name, with extension.
         trace_id: The trace that the task belongs to.
@@ -151,7 +147,6 @@ def print_file(
                 trace_id=trace_id,
                 record=None,
                 held=False,
-                give_up_after=settings.print_retry_for,
                 source=wish.source,
                 created_by=wish.created_by,
                 blob_key=key,

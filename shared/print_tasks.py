@@ -59,7 +59,6 @@ def create(
     trace_id: str,
     record: HistoryRecord | None,
     held: bool,
-    give_up_after: float,
     source: str,
     created_by: str | None,
     blob_key: str | None = None,
@@ -77,7 +76,6 @@ def create(
         trace_id: The trace that the task belongs to.
         record: Whose document it is; None where ``blob_key`` names it.
         held: Whether the record's render has yet to end.
-        give_up_after: Seconds for which the farm tries a printer that cannot be reached.
         source: Where it came from, as a render's.
         created_by: Who asked for it.
         blob_key: The document's storage key, where there is no record.
@@ -106,7 +104,6 @@ def create(
         held=held,
         due_at=None if held or printer.agent else now(),
         # An agent's task waits for as long as it takes.
-        give_up_at=None if printer.agent else now(give_up_after),
         source=source,
         created_by=created_by,
     )

@@ -243,6 +243,8 @@ def checked_uri(uri: str) -> str:
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port
+        # As whoever looks it up will do.
+        (host or "").encode("idna")
     except ValueError as error:
         raise InvalidRequestError(
             f"uri {shown} cannot be read: {error}; expected such as {EXAMPLES}", field="uri"

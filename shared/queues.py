@@ -5,6 +5,7 @@ A message is only a wake-up call. It carries an id; losing it costs time, gettin
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -161,5 +162,12 @@ def _send(app: Celery, task: str, row_id: str, *, queue: str, trace_id: str, **l
 
 
 def waiting_messages(client: Any, queue: str) -> int:
-    """Count the messages that wait in a queue (a Redis list of the queue's name)."""
-    return int(client.llen(queue))
+    """Count the messages that wait in a queue (a Redis list of the queue's name).
+
+    Of a broker that does not answer, more than any queue has: nothing can be announced now.
+    """
+    try:
+        return int(client.llen(queue))
+    except RedisError as error:
+        log.warning("messages not counted", queue=queue, error=str(error))
+        return sys.maxsize

@@ -72,6 +72,10 @@ def odd_printer(answer: bytes, *, every: float | None = None) -> Iterator[str]:
             connection.recv(64 * 1024)
             if every is None:
                 connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                # Closed with a part of the request unread, it would be reset, and the answer lost.
+                while connection.recv(64 * 1024):
+                    pass
             while every is not None and not ended.is_set():
                 for byte in answer:
                     connection.sendall(bytes([byte]))
@@ -142,7 +146,6 @@ class PrintShop:
         return print_orders.print_file(
             self.database,
             self.storage,
-            self.settings,
             content=content,
             file_name="order.pdf",
             trace_id="t" * 32,

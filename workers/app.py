@@ -195,7 +195,7 @@ class WorkerProcess:
                 worker_id=self.worker_id,
                 ring=self.ring,
             )
-            self.errands[Kind.PRINT] = operator.step
+            self.errands[Kind.PRINT] = operator.begin
 
     def _queues(self) -> list[str]:
         return sorted(self.app.amqp.queues.consume_from)

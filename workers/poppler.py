@@ -24,8 +24,10 @@ BOUNDED = Path(__file__).with_name("bounded")
 # Of a text longer than this, in bytes, only the pages before are looked at.
 LARGEST_TEXT = 16 * 1024 * 1024
 SAID_CHARACTERS = 200
+# What pdfinfo and pdftoppm say of a document without pages.
+NO_PAGES = "Invalid page count"
 _PAGES = re.compile(rb"^Pages:\s+([0-9]+)", re.MULTILINE)
-_SIZE = re.compile(rb"^Page\s+[0-9]+ size:\s+([0-9.]+) x ([0-9.]+) pts", re.MULTILINE)
+_SIZE = re.compile(rb"^Page\s+[0-9]+ size:\s+([0-9.e+]+) x ([0-9.e+]+) pts", re.MULTILINE)
 
 
 class UnreadablePdfError(Exception):
@@ -125,6 +127,8 @@ def _run(program: str, *arguments: str, seconds: float, output: IO[bytes] | None
 def _reason(program: str, code: int, said: str) -> str:
     if "Incorrect password" in said:
         return "it is encrypted and needs a password"
+    if NO_PAGES in said:
+        return "it has no pages"
     if code < 0:
         return f"{program} broke on it (signal {-code})"
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), f"exit code {code}")

@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 # Longer than any one exchange with a printer may take; it is renewed before each, and while a document goes out.
 LEASE_SECONDS = 60.0
 RENEWED_AFTER = 10.0
+# Threads of one worker that speak to printers.
+PRINTERS_AT_ONCE = 16
 # A job that takes long is asked for less and less often.
 LONGEST_PAUSE = 30.0
 PAUSE_GROWTH = 1.15
@@ -76,6 +79,26 @@ class PrintOperator:
         self.ring = ring
         # Each may cost a thread all of its patience, and the others are for those that answer.
         self._in_doubt = threading.Semaphore()
+        self._places = threading.Semaphore(PRINTERS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(PRINTERS_AT_ONCE, thread_name_prefix="printing")
+
+    def begin(self, task_id: str) -> None:
+        """Take the next step of a task in a thread of its own, if there is one to take now.
+
+        The worker's own threads are for everything else: a printer may take its document slowly, and for long. One that
+        finds no place here stays due, and is rung for again.
+        """
+        if self._places.acquire(blocking=False):
+            self._threads.submit(self._step, task_id)
+
+    def _step(self, task_id: str) -> None:
+        try:
+            self.step(task_id)
+        except Exception:
+            # Nobody asks what became of it; the task's lease ends, and another step follows.
+            log.exception("print step broke", print_task_id=task_id)
+        finally:
+            self._places.release()
 
     def step(self, task_id: str) -> None:
         """Take the next step of a task, if there is one to take now."""
@@ -129,7 +152,8 @@ class PrintOperator:
 
     def _may_try(self, printer: Printer, at_end: contextlib.ExitStack) -> bool:
         """Say whether a printer may be spoken to; until the end, no other may that did not answer either."""
-        if not printer.failures:
+        # One may have been asked about itself, in vain, before it was ever given anything.
+        if not printer.failures and printer.error is None:
             return True
         if not self._in_doubt.acquire(blocking=False):
             return False

@@ -24,7 +24,7 @@ from shared.models import Render, Thumbnail
 from shared.renders import LIGHT
 from shared.storage import StorageError
 from shared.tracing import bind_trace, clear_trace, logger
-from workers.poppler import BOUNDED, SAID_CHARACTERS
+from workers.poppler import BOUNDED, NO_PAGES, SAID_CHARACTERS
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -237,6 +237,8 @@ def _reason(said: str, document: Path) -> str:
     """Say in plain words what pdfinfo said of a document: its last line, after pdf2image's own."""
     if "Incorrect password" in said:
         return "the document is encrypted and needs a password"
+    if NO_PAGES in said:
+        return "the document has no pages"
     lines = [line.strip() for line in said.replace(str(document), "the document").splitlines()[1:]]
     last = next((line for line in reversed(lines) if line), "")
     # It may quote the document, which may hold anything.

@@ -155,7 +155,8 @@ class Printer:
     def _job_id(self, answer: Answer) -> int:
         for one in answer.jobs:
             for number in one.get("job-id", []):
-                return int(number)
+                if isinstance(number, int) and number > 0:
+                    return number
         raise PrinterUnreachableError("The printer took the job and did not say its number", sent=True)
 
     def _ask(

@@ -53,7 +53,7 @@ class Printer(Base):
 
 
 class PrintTask(Base):
-    """One document for one printer. Only `shared.print_tasks` writes ``status``.
+    """One document for one printer. Only `print_tasks`, `print_turns` and `print_agents` write ``status``.
 
     The document is that of the history record, or, where there is none, the object ``blob_key``. A task that waits for
     its render to end is ``held``. ``attempt`` counts the steps of workers and the claims of agents and is the fencing

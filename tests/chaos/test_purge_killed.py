@@ -57,7 +57,7 @@ def populate(database, storage):
                 {
                     "id": record_id, "trace_id": "t", "render_id": render_id, "template_id": template.id,
                     "template_shortid": "s", "template_name": "t", "template_version": 1, "output_type": "none",
-                    "payload": b"x" * 8000, "status": "Ok", "file_name": "x.pdf", "source": "api",
+                    "payload": b"x" * 8000, "status": "Ok", "file_name": "x.pdf", "source": "api", "searched": "t",
                     "blob_key": f"history/{render_id}.pdf",
                 }
                 for record_id, render_id in ids

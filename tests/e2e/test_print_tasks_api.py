@@ -95,6 +95,8 @@ def test_a_tasks_document_can_be_read_in_parts(farm, task):
         ({"fileBase64": "no Base64!"}, 400, "fileBase64"),
         ({"fileBase64": "äöü"}, 400, "Base64"),
         ({"fileBase64": 7}, 400, "fileBase64"),
+        ({"fileBase64": "JVBE\nRi0="}, 400, "in one line"),
+        ({"options": {"media": "A 4"}}, 400, "a name as the printer has it"),
         ({"fileBase64": "R0lGODlh"}, 422, "not a PDF"),
         ({"fileBase64": ""}, 422, "not a PDF"),
         ({"options": {"duplex": "both"}}, 400, "options.duplex"),

@@ -197,7 +197,6 @@ def test_render_record_and_print_task_are_written_together(submit, database, pri
     assert (printing.printer_id, printing.number_of_copies, printing.options) == (
         printer.id, 3, {"duplex": "one-sided"},
     )  # fmt: skip
-    assert printing.give_up_at is not None
     for one in (render, found, printing):
         assert (one.trace_id, one.source, one.created_by) == ("trace", "batch", "token:erp")
     assert (accepted.promise.history_record_id, accepted.promise.print_task_id) == (found.id, printing.id)

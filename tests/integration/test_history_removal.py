@@ -323,7 +323,7 @@ def reprint(database, printer, record):
         with database.writing() as session:
             return print_tasks.create(
                 session, task_id=new_id(), printer=printer, file_name="x.pdf", number_of_copies=1, options=None,
-                trace_id="t", record=record, held=False, give_up_after=60, source="api", created_by=None,
+                trace_id="t", record=record, held=False, source="api", created_by=None,
             )  # fmt: skip
 
     return write
@@ -357,7 +357,7 @@ def test_a_removal_waits_for_a_reprint_that_came_first_and_is_refused(database, 
     with database.writing() as session:
         print_tasks.create(
             session, task_id=new_id(), printer=printer, file_name="x.pdf", number_of_copies=1, options=None,
-            trace_id="t", record=record, held=False, give_up_after=60, source="api", created_by=None,
+            trace_id="t", record=record, held=False, source="api", created_by=None,
         )  # fmt: skip
         removal.start()
         until_held_up(database)

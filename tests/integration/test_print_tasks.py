@@ -51,7 +51,6 @@ def make(database, printer, *, record=None, held=False, **changes) -> str:
         "trace_id": TRACE,
         "record": record,
         "held": held,
-        "give_up_after": 60,
         "source": "api",
         "created_by": None,
     }
@@ -112,7 +111,6 @@ def test_a_task_of_the_farms_is_due_at_once_and_one_of_an_agents_never(database,
     with database.reading() as session:
         assert print_turns.due(session, limit=9) == [(of_farm, TRACE)]
     assert (row(database, of_farm).status, row(database, of_agent).status) == ("pending", "pending")
-    assert row(database, of_farm).give_up_at > row(database, of_farm).created_at
     assert row(database, of_agent).give_up_at is None
     assert take(database, of_agent) is None
 
@@ -163,7 +161,6 @@ def test_a_record_that_a_task_is_being_made_for_waits_with_its_removal(database,
             trace_id=TRACE,
             record=session.get_one(HistoryRecord, record.id),
             held=False,
-            give_up_after=60,
             source="api",
             created_by=None,
         )
@@ -502,14 +499,12 @@ def test_what_was_to_be_cancelled_is_not_given_to_another_agent(database, agents
 # Any PDF, and a record's once more
 
 
-def print_file(database, storage, settings, *, content=records.PDF, wish=WISH):
-    return print_orders.print_file(
-        database, storage, settings, content=content, file_name="x.pdf", trace_id=TRACE, wish=wish
-    )
+def print_file(database, storage, *, content=records.PDF, wish=WISH):
+    return print_orders.print_file(database, storage, content=content, file_name="x.pdf", trace_id=TRACE, wish=wish)
 
 
-def test_a_pdf_is_stored_before_its_task_is_written(database, printer, filesystem_storage, settings):
-    task = row(database, print_file(database, filesystem_storage, settings).id)
+def test_a_pdf_is_stored_before_its_task_is_written(database, printer, filesystem_storage):
+    task = row(database, print_file(database, filesystem_storage).id)
     assert filesystem_storage.get(task.blob_key) == records.PDF
     assert task.blob_key == f"prints/{task.id}.pdf"
     assert (task.size, task.number_of_copies, task.options) == (len(records.PDF), 2, {"duplex": "one-sided"})
@@ -519,38 +514,34 @@ def test_a_pdf_is_stored_before_its_task_is_written(database, printer, filesyste
     assert not inventory.is_orphan(database, task.blob_key)
 
 
-def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_stored(
-    database, printer, filesystem_storage, settings
-):
+def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_stored(database, printer, filesystem_storage):
     nowhere = Wish(printer_name="Nowhere", number_of_copies=1, options={}, created_by=None)
     with pytest.raises(UnprocessableError) as raised:
-        print_file(database, filesystem_storage, settings, content=b"GIF89a", wish=nowhere)
+        print_file(database, filesystem_storage, content=b"GIF89a", wish=nowhere)
     assert [field for field, _ in raised.value.problems] == ["fileBase64", "printerName"]
     assert list(filesystem_storage.keys()) == []
 
 
-def test_a_pdf_whose_task_could_not_be_written_is_taken_back(
-    database, printer, filesystem_storage, settings, monkeypatch
-):
+def test_a_pdf_whose_task_could_not_be_written_is_taken_back(database, printer, filesystem_storage, monkeypatch):
     def refuse(*_, **__):
         raise ConflictError("no")
 
     monkeypatch.setattr(print_tasks, "create", refuse)
     with pytest.raises(ConflictError, match="no"):
-        print_file(database, filesystem_storage, settings)
+        print_file(database, filesystem_storage)
     assert list(filesystem_storage.keys()) == []
 
 
-def reprint(database, settings, record_id):
+def reprint(database, record_id):
     with database.writing() as session:
-        return print_orders.reprint(session, settings, record_id, WISH)
+        return print_orders.reprint(session, record_id, WISH)
 
 
 def test_a_reprint_is_of_the_stored_document_and_has_a_derived_trace_id(
-    database, printer, template, filesystem_storage, settings
+    database, printer, template, filesystem_storage
 ):
     record = records.done(database, filesystem_storage, template)
-    first, second = (reprint(database, settings, record.id) for _ in range(2))
+    first, second = (reprint(database, record.id) for _ in range(2))
     assert {first.history_record_id, second.history_record_id} == {record.id}
     assert first.trace_id != second.trace_id
     for task in (first, second):
@@ -560,15 +551,15 @@ def test_a_reprint_is_of_the_stored_document_and_has_a_derived_trace_id(
             assert print_orders.document_of(session, task).key == record.blob_key
 
 
-def test_a_record_without_a_document_cannot_be_printed(database, printer, template, filesystem_storage, settings):
+def test_a_record_without_a_document_cannot_be_printed(database, printer, template, filesystem_storage):
     waiting, failed = (records.waiting(database, template) for _ in range(2))
     records.fail(database, failed)
     with pytest.raises(ConflictError, match="no PDF yet"):
-        reprint(database, settings, waiting.id)
+        reprint(database, waiting.id)
     with pytest.raises(ConflictError, match="its status is Error"):
-        reprint(database, settings, failed.id)
+        reprint(database, failed.id)
     with pytest.raises(NotFoundError):
-        reprint(database, settings, "\0")
+        reprint(database, "\0")
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(PrintTask)) == 0
 

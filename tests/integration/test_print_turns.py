@@ -26,7 +26,6 @@ def make(database, printer, *, seconds_ago) -> str:
             trace_id="t" * 32,
             record=None,
             held=False,
-            give_up_after=60,
             source="api",
             created_by=None,
         ).id

@@ -28,7 +28,7 @@ def wished(database, name="Dock", copies=1, **options):
 
 def add_task(session, printer, **changes):
     values = {"number_of_copies": 1, "options": None, "trace_id": "t", "record": None, "held": False}
-    values |= {"give_up_after": 60, "source": "api", "created_by": None, "blob_key": "prints/x.pdf"}
+    values |= {"source": "api", "created_by": None, "blob_key": "prints/x.pdf"}
     return print_tasks.create(session, task_id=new_id(), printer=printer, file_name="x.pdf", **(values | changes))
 
 

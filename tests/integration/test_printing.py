@@ -294,8 +294,8 @@ def test_of_printers_that_do_not_answer_one_is_tried_at_a_time(database, filesys
         dumb = [PrintShop(database, filesystem_storage, settings, uri, name=name) for name in ("East", "West")]
         operator = dumb[0].operator
         tasks = [one.task() for one in dumb]
-        for one in dumb:
-            one.set_printer(failures=1)
+        dumb[0].set_printer(failures=1)
+        dumb[1].set_printer(error="timed out")
         stuck = threading.Thread(target=operator.step, args=(tasks[0],))
         stuck.start()
         eventually(is_asked, what="a worker that waits for the printer")

@@ -177,6 +177,36 @@ def test_a_printer_that_hangs_keeps_one_worker_busy_and_no_other_printer(
     assert "cannot be reached" in hanging.row(first).error
 
 
+def test_steps_are_taken_beside_the_workers_own_threads_and_bounded(shop, monkeypatch):
+    going, taken = threading.Event(), []
+
+    def step(task_id):
+        taken.append(task_id)
+        going.wait(30)
+
+    monkeypatch.setattr(shop.operator, "step", step)
+    # Each returns at once, however long its printer takes.
+    for number in range(printing.PRINTERS_AT_ONCE + 1):
+        shop.operator.begin(number)
+    eventually(lambda: len(taken) == printing.PRINTERS_AT_ONCE, what="all places taken")
+    going.set()
+    shop.operator.begin("next")
+    eventually(lambda: "next" in taken or shop.operator.begin("next"), what="a place that is free again")
+    assert printing.PRINTERS_AT_ONCE not in taken
+
+
+def test_a_step_that_breaks_gives_its_place_back(shop, monkeypatch):
+    def step(_task_id):
+        raise RuntimeError
+
+    monkeypatch.setattr(shop.operator, "step", step)
+    for _ in range(3 * printing.PRINTERS_AT_ONCE):
+        shop.operator.begin("any")
+    done = threading.Event()
+    monkeypatch.setattr(shop.operator, "step", lambda _task_id: done.set())
+    eventually(lambda: done.is_set() or shop.operator.begin("last"), what="a place that is free again")
+
+
 def test_what_the_printer_refuses_fails_in_its_own_words(shop, print_queue):
     shop.set_printer(uri=print_queue.uri + "nowhere")
     task = shop.step(shop.task())

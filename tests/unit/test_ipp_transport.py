@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from printing import odd_printer
 
-from shared.ipp import PrinterUnreachableError
+from shared.ipp import Printer, PrinterUnreachableError
+from shared.ipp.encoding import Answer
 from shared.ipp.errors import MOST_CHARACTERS
 from shared.ipp.transport import Connector
 
@@ -31,3 +32,10 @@ def test_what_a_printer_says_of_an_error_can_be_kept_and_shown(answer):
     assert message.isprintable()
     assert len(message) <= MOST_CHARACTERS
     assert message.startswith("It answers HTTP 500")
+
+
+@pytest.mark.parametrize("number", ["abc", {"job": [1]}, -1, 0])
+def test_a_job_whose_number_is_none_is_one_that_cannot_be_followed(number):
+    printer = Printer("ipp://127.0.0.1:9/", verify_tls=True)
+    with pytest.raises(PrinterUnreachableError, match="did not say its number"):
+        printer._job_id(Answer(status=0, jobs=[{"job-id": [number]}]))

@@ -6,6 +6,7 @@ import os
 
 import compared
 import psutil
+import pypdf
 import pytest
 
 from workers import poppler
@@ -31,6 +32,19 @@ def pretend(tmp_path, monkeypatch):
         (folder / name).chmod(0o755)
 
     return program
+
+
+def test_a_document_without_pages_is_told_as_one(tmp_path):
+    pypdf.PdfWriter().write(tmp_path / "empty.pdf")
+    with pytest.raises(UnreadablePdfError, match=r"^it has no pages$"):
+        poppler.page_sizes(tmp_path / "empty.pdf", most=1, seconds=20)
+
+
+def test_a_page_of_any_size_is_measured(tmp_path):
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(1_000_000, 0.5)
+    writer.write(tmp_path / "wide.pdf")
+    assert poppler.page_sizes(tmp_path / "wide.pdf", most=1, seconds=20) == (1, [(1_000_000, 0.5)])
 
 
 def test_pages_sizes_texts_and_pictures_are_read(pdf):
