@@ -20,8 +20,7 @@ from api.envelope import success
 from api.odata.properties import moment
 from api.openapi import described
 from api.openapi.operations import history as operations
-from api.paging import PageQuery, read_query
-from api.print_bodies import Moment  # noqa: TC001  # As above.
+from api.paging import Moment, PageQuery, read_query
 from shared import history, history_lists, history_removal, leases
 from shared.exceptions import NotFoundError
 from shared.history_lists import Filters

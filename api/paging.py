@@ -6,11 +6,12 @@ A feature derives its query from `PageQuery`, names there what it can be sorted 
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from api.bodies import SHOWN_CHARACTERS, Text
 from api.errors import InvalidBodyError
@@ -24,6 +25,20 @@ LARGEST_PAGE = 2**31 // LARGEST_PAGE_SIZE
 SEARCH_LENGTH = 200
 
 Query = TypeVar("Query", bound=BaseModel)
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        found = dt.datetime.fromisoformat(value)
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("a date or a time such as 2026-03-15 or 2026-03-15T06:00:00Z") from None
+
+
+# Without an offset, UTC.
+Moment = Annotated[dt.datetime, BeforeValidator(_moment, json_schema_input_type=str)]
 
 
 class PageQuery(BaseModel):

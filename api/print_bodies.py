@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.bodies import LARGEST_INTEGER, Name, Strict, Text
-from api.paging import PageQuery
+from api.paging import Moment, PageQuery
 from shared.print_agents import Job
 from shared.printer_options import page_ranges
 
@@ -45,16 +44,6 @@ def _ranges(text: str) -> str:
     return text
 
 
-def _moment(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        found = dt.datetime.fromisoformat(value)
-        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("a date or a time such as 2026-03-15 or 2026-03-15T06:00:00Z") from None
-
-
 Base64File = Annotated[
     bytes,
     BeforeValidator(
@@ -65,8 +54,6 @@ Keyword = Annotated[
     str, Field(max_length=255, json_schema_extra={"pattern": f"^{KEYWORD.pattern}$"}), AfterValidator(_keyword)
 ]
 PageRanges = Annotated[str, Field(max_length=500), AfterValidator(_ranges)]
-# Without an offset, UTC.
-Moment = Annotated[dt.datetime, BeforeValidator(_moment, json_schema_input_type=str)]
 Reason = Annotated[Text, Field(max_length=REASON_LENGTH)]
 
 
