@@ -41,7 +41,8 @@ def own_farm(tmp_path_factory, valkey) -> Iterator[Farm]:
     """A farm that soon gives up what is absurd, and that wants a token."""
     farm = Farm(
         tmp_path_factory.mktemp("described"),
-        PRESSROOM_BROKER_URL=valkey.url,
+        # A database of its own on the shared broker: another farm's workers must not take its messages.
+        PRESSROOM_BROKER_URL=valkey.url.replace("/0", "/3"),
         PRESSROOM_TOKENS=TOKEN,
         PRESSROOM_DEFAULT_RECIPE="html",
         PRESSROOM_RENDER_TIMEOUT="5",
