@@ -66,18 +66,21 @@ def seeds(own_farm) -> dict[str, str]:
         "/odata/schedules", {"name": "seed", "cron": "0 7 * * *", "templateShortid": template["shortid"]}
     ).json()
     task = own_farm.post("/api/scheduling/runNow", {"scheduleId": schedule["_id"]}).json()
-    label = {"name": "label", "content": "<p>label", "recipe": "plutoprint-pdf"}
+    label = {"name": "label", "content": "<p>label {{ rows | length }}", "recipe": "plutoprint-pdf"}
     label = own_farm.post("/odata/templates", label).json()
     # The description's examples name it.
     printer = own_farm.post("/api/v1/printer", {"name": "WarehousePrinter01", "agent": True}).json()["data"]
     wish = {"outputType": "url", "createHistoryRecord": True}
     printed = wish | {"createPrintTask": True, "printerName": "WarehousePrinter01"}
     render = own_farm.post("/api/v1/report-config/label/render", wish | {"async": True}).json()["data"]
-    record, other = (own_farm.post("/api/v1/report-config/label/render", one).json()["data"] for one in (printed, wish))
+    # They differ, so that there is something to show.
+    wishes = (printed, wish | {"data": [{}]})
+    record, other = (own_farm.post("/api/v1/report-config/label/render", one).json()["data"] for one in wishes)
     for one in (record, other):
         # Its overlays exist from then on.
         path = f"/api/v1/report-history-record/{record['historyRecordId']}/diff/{one['historyRecordId']}"
         eventually(lambda path=path: own_farm.get(path).status_code == 200)
+    eventually(lambda: own_farm.get("/api/v1/report-config/label/thumbnail").status_code == 200)
     return {
         "template_id": template["_id"],
         "key": template["_id"],
