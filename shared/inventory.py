@@ -1,7 +1,8 @@
 """The inventory: what lies in storage compared with what the rows name.
 
 The farm removes objects before rows, and writes them before rows, so a crash at the wrong moment can leave an object
-that no row names; a backup that was put back, or a hand in the bucket, can leave a row whose object is gone.
+that no row names; a backup that was put back, or a hand in the bucket, can leave a row whose object is gone or another.
+`shared.verification` looks for both.
 """
 
 from __future__ import annotations
@@ -11,17 +12,14 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import null, select
 
 from shared import leases
 from shared.models import Asset, Comparison, HistoryRecord, PrintTask, Render, Report, RetiredObject, Thumbnail
 from shared.renders import ENDED
-from shared.storage import StorageError
-from shared.tracing import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import InstrumentedAttribute, Session
     from sqlalchemy.sql.elements import ColumnElement
@@ -54,64 +52,103 @@ OWNERS = {
     "PDF": "print task",
 }
 
-log = logger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """A row whose object is gone.
+class Claim:
+    """What a row says of an object.
 
     Attributes:
         kind: One of `OWNERS`.
         row_id: The id of its owner.
+        trace_id: The owner's trace; None: such rows have none.
         key: Where the object should be.
+        sha256: The hash that it should have; None: the row does not know.
+        size: The bytes that it should have; None: the row does not know.
     """
 
     kind: str
     row_id: str
+    trace_id: str | None
     key: str
+    sha256: str | None
+    size: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory:
-    """What a check found: how many objects no row names, how many of those it removed, how many rows lack theirs."""
+class _Source:
+    """Rows of one kind that name objects.
 
-    orphans: int
-    removed: int
-    missing: int
-
-    @property
-    def unrepaired(self) -> bool:
-        """Whether something is still not as it should be."""
-        return bool(self.missing or self.orphans > self.removed)
-
-
-def check(database: Database, storage: Storage, *, grace: float, repair: bool, say: Callable[[str], None]) -> Inventory:
-    """Compare storage and rows in both directions, and say line by line what differs.
-
-    Args:
-        database: Where the rows are.
-        storage: Where the objects are.
-        grace: As for `orphans`.
-        repair: Whether orphans are removed. What a row misses cannot be made again, and the row tells what it was.
-        say: Takes the lines.
-
-    Raises:
-        StorageError: The store did not answer.
+    Attributes:
+        kind: One of `OWNERS`.
+        row_id: The column of their ids.
+        columns: Those of trace id, key, hash and size, the latter as far as there are any.
+        conditions: Which of the rows are meant.
     """
-    found = removed = lacking = 0
-    for key in orphans(database, storage, grace=grace):
-        found += 1
-        if repair and is_orphan(database, key):
-            storage.delete(key)
-            removed += 1
-        say(f"orphan   {key}{'  removed' if repair else ''}")
-    for one in missing(database, storage):
-        lacking += 1
-        say(f"missing  {one.key}  ({one.kind} of {OWNERS[one.kind]} {one.row_id})")
-    hint = "" if repair or not found else "; --repair removes them"
-    say(f"{found} objects without a row, {removed} removed{hint}; {lacking} rows without their object")
-    return Inventory(found, removed, lacking)
+
+    kind: str
+    row_id: InstrumentedAttribute[str]
+    columns: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]
+    conditions: tuple[ColumnElement[bool], ...] = ()
+
+    def claims(self, session: Session, *conditions: ColumnElement[bool], limit: int) -> list[tuple[str, list[Claim]]]:
+        """Return some rows' ids, in their order, with what they say."""
+        key = self.columns[1]
+        rows = session.execute(
+            select(self.row_id, *self.columns)
+            .where(key.is_not(None), *self.conditions, *conditions)
+            .order_by(self.row_id)
+            .limit(limit)
+        )
+        return [(row_id, list(self._read(row_id, *rest))) for row_id, *rest in rows]
+
+    def _read(
+        self, row_id: str, trace_id: str | None, found: Any, sha256: Any = None, size: int | None = None
+    ) -> Iterator[Claim]:
+        if not isinstance(found, dict):
+            yield Claim(self.kind, row_id, trace_id, found, sha256, size)
+            return
+        # A comparison's overlays, by their pages; what is known of them is in its result.
+        shown = {str(one["page"]): one.get("overlay") or {} for one in (sha256 or {}).get("pictures", [])}
+        for page, key in found.items():
+            known = shown.get(page, {})
+            yield Claim(self.kind, row_id, trace_id, key, known.get("sha256"), known.get("size"))
+
+
+# The rows of what is being removed outlive their objects for a moment.
+_REMOVED = select(Report.id).where(Report.render_id == Render.id, Report.removed_at.is_not(None)).exists()
+_SOURCES = (
+    _Source("document", Render.id, (Render.trace_id, Render.blob_key, Render.sha256, Render.size), (~_REMOVED,)),
+    _Source("data", Render.id, (Render.trace_id, Render.data_key), (~_REMOVED,)),
+    _Source("asset", Asset.id, (null(), Asset.blob_key, Asset.sha256, Asset.size)),
+    _Source("payload", HistoryRecord.id, (HistoryRecord.trace_id, HistoryRecord.payload_key)),
+    _Source(
+        "thumbnail",
+        Thumbnail.render_id,
+        (Thumbnail.trace_id, Thumbnail.blob_key, Thumbnail.sha256, Thumbnail.size),
+    ),
+    _Source("overlay", Comparison.id, (Comparison.trace_id, Comparison.overlays, Comparison.result)),
+    _Source("PDF", PrintTask.id, (PrintTask.trace_id, PrintTask.blob_key, null(), PrintTask.size)),
+)
+
+
+def claims(database: Database) -> Iterator[list[Claim]]:
+    """Yield what all rows say of objects, batch by batch."""
+    for source in _SOURCES:
+        last = ""
+        while True:
+            with database.reading() as session:
+                batch = source.claims(session, source.row_id > last, limit=BATCH)
+            yield [claim for _, of_row in batch for claim in of_row]
+            if len(batch) < BATCH:
+                break
+            last = batch[-1][0]
+
+
+def is_claimed(database: Database, claim: Claim) -> bool:
+    """Ask once more whether a row says so: it may have been removed, or its object made anew, since it was read."""
+    source = next(one for one in _SOURCES if one.kind == claim.kind)
+    with database.reading() as session:
+        return any(claim in found for _, found in source.claims(session, source.row_id == claim.row_id, limit=1))
 
 
 def orphans(database: Database, storage: Storage, *, grace: float) -> Iterator[str]:
@@ -138,78 +175,6 @@ def is_orphan(database: Database, key: str) -> bool:
     """Look once more whether no row names an object, right before it is removed."""
     with database.reading() as session:
         return key not in _named(session, [key])
-
-
-def take_back(database: Database, storage: Storage, key: str) -> None:
-    """Remove an object whose row was not written. Where that cannot be known, it is left for the next check.
-
-    When a connection breaks in a commit, nobody hears whether it came through: the row may be there after all.
-    """
-    try:
-        if is_orphan(database, key):
-            storage.delete(key)
-    except (StorageError, SQLAlchemyError) as error:
-        log.warning("object not taken back", key=key, error=str(error))
-
-
-def missing(database: Database, storage: Storage) -> Iterator[Missing]:
-    """Yield the rows whose objects are gone.
-
-    Args:
-        database: Where the rows are.
-        storage: Where the objects should be.
-
-    Raises:
-        StorageError: The store did not answer.
-    """
-    # The rows of what is being removed outlive their objects for a moment.
-    removed = select(Report.id).where(Report.render_id == Render.id, Report.removed_at.is_not(None)).exists()
-    for kind, row_id, key in (
-        ("document", Render.id, Render.blob_key),
-        ("data", Render.id, Render.data_key),
-        ("asset", Asset.id, Asset.blob_key),
-        ("payload", HistoryRecord.id, HistoryRecord.payload_key),
-        ("thumbnail", Thumbnail.render_id, Thumbnail.blob_key),
-        ("PDF", PrintTask.id, PrintTask.blob_key),
-        ("overlay", Comparison.id, Comparison.overlays),
-    ):
-        conditions = (~removed,) if row_id is Render.id else ()
-        for found_id, keys in _claims(database, row_id, key, conditions):
-            for one in keys:
-                if _is_there(storage, one):
-                    continue
-                # It may have been removed, or made anew, since the batch was read.
-                still = next(_claims(database, row_id, key, (*conditions, row_id == found_id)), (found_id, ()))
-                if one in still[1] and not _is_there(storage, one):
-                    yield Missing(kind, found_id, one)
-
-
-def _claims(
-    database: Database,
-    row_id: InstrumentedAttribute[str],
-    key: InstrumentedAttribute[Any],
-    conditions: Sequence[ColumnElement[bool]],
-) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield rows that name objects, by their ids, with the objects' keys."""
-    claims = select(row_id, key).where(key.is_not(None), *conditions).order_by(row_id).limit(BATCH)
-    last = ""
-    while True:
-        with database.reading() as session:
-            batch = session.execute(claims.where(row_id > last)).all()
-        for found_id, found in batch:
-            # Of pages several, by their numbers; in JSON, nothing may be null, too.
-            yield found_id, (list(found.values()) if isinstance(found, dict) else [found] if found else [])
-        if len(batch) < BATCH:
-            return
-        last = batch[-1][0]
-
-
-def _is_there(storage: Storage, key: str) -> bool:
-    try:
-        storage.stat(key)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _named(session: Session, keys: Sequence[str]) -> set[str]:

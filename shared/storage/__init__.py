@@ -4,10 +4,13 @@ A key is one or more segments of ASCII letters, digits and ``-_.~`` joined by ``
 ``reports/0192f0c1-….pdf``; a segment is at most 255 characters and neither ``.`` nor ``..``, the key at most 1000. No
 key may be another one's folder (``a`` beside ``a/b``): S3 would hold both, a folder cannot. An object is written whole
 or not at all, and a missing one is ``FileNotFoundError``, whichever store it was.
+
+Each object's SHA-256 is kept with it, and who reads a whole one gets the bytes that were put, or `CorruptObjectError`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Generator, Iterator, Mapping
+    from typing import IO
 
     from shared.settings import Settings
 
@@ -22,10 +26,13 @@ CHUNK_BYTES = 64 * 1024
 # S3 allows 1024 bytes, file systems 255 a segment.
 KEY_LENGTH = 1000
 SEGMENT_LENGTH = 255
-# What S3 accepts of a user's metadata, names and values together.
-METADATA_BYTES = 2048
+# The name in the metadata under which a store keeps the hash of the object; nobody else's.
+SHA256 = "sha256"
+# What S3 accepts of a user's metadata, names and values together, less the hash.
+METADATA_BYTES = 2048 - len(SHA256) - 64
 
 KEY_CHARACTERS = re.compile(r"[A-Za-z0-9\-_.~/]*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _METADATA_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # Values travel as HTTP headers: servers drop empty ones, and proxies strip what surrounds them.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -33,6 +40,25 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 class StorageError(Exception):
     """Raised when the store cannot be reached or refuses; trying again may help."""
+
+
+class CorruptObjectError(StorageError):
+    """Raised when an object's bytes are not those that were put; trying again does not help.
+
+    Args:
+        key: Where it is.
+        expected: The hash or the size that it should have, in words.
+        found: Those that it has.
+    """
+
+    def __init__(self, key: str, *, expected: str, found: str) -> None:
+        super().__init__(
+            f"The object {key} is not what was stored there: expected {expected}, found {found}. "
+            "Run `pressroom verify` to see what else is damaged, and put the object back from a backup"
+        )
+        self.key = key
+        self.expected = expected
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +69,13 @@ class Stored:
         size: Bytes.
         media_type: The ``Content-Type`` that it was put with.
         metadata: The names and values that it was put with; names are lower case.
+        sha256: The hash of what was put, hexadecimal; None: it came by another way, or from an earlier release.
     """
 
     size: int
     media_type: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +94,21 @@ class Listed:
 class Storage(Protocol):
     """What Pressroom asks of a store."""
 
-    def put(self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str]) -> None:
-        """Write an object; one of the same key is replaced at once with its metadata, never half.
+    def put(
+        self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str], sha256: str | None = None
+    ) -> None:
+        """Write an object with its hash; one of the same key is replaced at once with its metadata, never half.
 
         Args:
             key: Where.
             content: The whole object.
             media_type: Its ``Content-Type``.
-            metadata: Lower-case ASCII names (``trace-id``) and printable ASCII values kept with the object, 2048
-                bytes in all.
+            metadata: Lower-case ASCII names (``trace-id``) and printable ASCII values kept with the object, 1978
+                bytes in all. ``sha256`` is the store's own.
+            sha256: The content's hash, hexadecimal, where the caller knows it; else it is computed.
 
         Raises:
-            ValueError: The key, the media type or the metadata cannot be stored.
+            ValueError: The key, the media type, the metadata or the hash cannot be stored.
             StorageError: It could not be written; nothing of it is visible.
         """
         ...
@@ -95,7 +126,8 @@ class Storage(Protocol):
         """Open an object and return its bytes from ``offset`` on, at most ``length``, in chunks.
 
         The object is opened before this returns, so that a missing one is known before an answer is begun. Beyond its
-        end there is nothing. Closing the generator, or reading it to its end, releases the connection or file.
+        end there is nothing. Closing the generator, or reading it to its end, releases the connection or file. Nothing
+        is checked: what must be what was put is read with `get` or `fetch`.
 
         Raises:
             FileNotFoundError: There is none.
@@ -104,8 +136,24 @@ class Storage(Protocol):
         """
         ...
 
-    def get(self, key: str) -> bytes:
-        """Read a whole object, with the errors of `stream`."""
+    def get(self, key: str, *, sha256: str | None = None, size: int | None = None) -> bytes:
+        """Read a whole object and check it, with the arguments and the errors of `fetch`."""
+        ...
+
+    def fetch(self, key: str, file: IO[bytes], *, sha256: str | None = None, size: int | None = None) -> None:
+        """Write a whole object into a file, and check it. A file that this raised over holds nothing of use.
+
+        Args:
+            key: Where it is.
+            file: Empty, and open for writing and seeking; it stands at its end afterwards.
+            sha256: The hash that it must have, hexadecimal; None: the one that was kept with it, if one was.
+            size: Its bytes, where they are known. Not one more is written.
+
+        Raises:
+            FileNotFoundError: There is none.
+            CorruptObjectError: Its bytes are not those that were put.
+            StorageError: The store did not answer, or not to the end.
+        """
         ...
 
     def delete(self, key: str) -> None:
@@ -129,6 +177,17 @@ class Storage(Protocol):
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """List only the keys, with the errors of `listed`."""
+        ...
+
+    def remove_unfinished(self, *, older_than: float) -> int:
+        """Remove what processes left that were killed while they stored an object, and return how many there were.
+
+        Args:
+            older_than: Seconds since they began.
+
+        Raises:
+            StorageError: They could not be removed.
+        """
         ...
 
     def ping(self) -> None:
@@ -193,6 +252,23 @@ def check_labels(media_type: str, metadata: Mapping[str, str]) -> None:
         raise ValueError(f"The metadata has {size} bytes: expected at most {METADATA_BYTES}")
 
 
+def labelled(content: bytes, *, media_type: str, metadata: Mapping[str, str], sha256: str | None) -> dict[str, str]:
+    """Return the metadata that an object is put with: the caller's and the content's hash.
+
+    Raises:
+        ValueError: The media type, the metadata or the hash cannot be stored; the text says why.
+    """
+    check_labels(media_type, metadata)
+    if sha256 is not None and not is_digest(sha256):
+        raise ValueError(f"SHA-256 {sha256[:SEGMENT_LENGTH]!r}: expected 64 hexadecimal digits, in lower case")
+    return {**metadata, SHA256: sha256 or hashlib.sha256(content).hexdigest()}
+
+
+def is_digest(text: str) -> bool:
+    """Say whether a text is a SHA-256 as it is written here."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def check_range(offset: int, length: int | None) -> None:
     """Refuse a part of an object that begins or ends before its first byte.
 
@@ -203,8 +279,12 @@ def check_range(offset: int, length: int | None) -> None:
         raise ValueError(f"Offset {offset} and length {length}: expected neither to be negative")
 
 
-def create_storage(settings: Settings) -> Storage:
+def create_storage(settings: Settings, *, hasty: bool = False) -> Storage:
     """Make the store that the settings name. Nothing is written and no server is asked.
+
+    Args:
+        settings: The farm's settings.
+        hasty: Whether somebody waits for each answer: a server that hangs is given up sooner.
 
     Raises:
         SettingsError: The S3 server or the bucket is named in a way that cannot be right.
@@ -219,6 +299,7 @@ def create_storage(settings: Settings) -> Storage:
             bucket=settings.s3_bucket,
             region=settings.s3_region,
             secure=settings.s3_secure,
+            hasty=hasty,
         )
     from shared.storage.filesystem import FilesystemStorage  # noqa: PLC0415
 

@@ -2,11 +2,12 @@
 
 So a document opens from the folder as it is, ``sha256sum`` says what the database says, and a copy of the folder to an
 S3 server is a copy of the objects. Media type and metadata lie beside, under the same key in ``@metadata``. They are
-written before the object appears and removed after it went, so that what is visible is whole. (Two processes that write
-one key at once leave one's bytes and maybe the other's metadata; the farm's keys have one writer each.)
+written before the object appears and removed after it went, so that what is visible is whole. A lock in ``@locks``
+keeps those who write one key at once apart. (One that is killed in between leaves an object with the metadata of what
+should have replaced it: that tells its hash, too.)
 
 A new object is written to ``@temporary`` and renamed from there; ``@`` is not in the alphabet of keys, so nothing in
-these two is an object. A temporary that is older than any write takes was left by a crash and may be removed.
+these folders is an object. A temporary that is older than any write takes was left by a crash; the sweep removes it.
 """
 
 from __future__ import annotations
@@ -14,34 +15,57 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import io
 import json
 import os
+import time
 import uuid
-from typing import IO, TYPE_CHECKING, NoReturn
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
+from shared import file_locks
 from shared.storage import (
     CHUNK_BYTES,
     KEY_CHARACTERS,
+    SHA256,
     Listed,
     StorageError,
     Stored,
     check_key,
-    check_labels,
     check_prefix,
     check_range,
+    checked,
+    labelled,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
-    from pathlib import Path
 
 TEMPORARY = "@temporary"
 METADATA = "@metadata"
+LOCKS = "@locks"
 UNKNOWN_TYPE = "application/octet-stream"
 
 # Between making a folder and renaming into it, a deletion may find the folder empty and remove it. Each turn takes
 # another deletion at just that moment.
 _MOST_TURNS = 50
+# Keys share locks, so that there are not as many of them as keys; each is held for two renames.
+_MOST_LOCKS = 64
+LOCK_SECONDS = 5
+
+
+class _Facts(NamedTuple):
+    """What lies beside an object: its media type and metadata, and the hash of the object that it replaced."""
+
+    media_type: str
+    metadata: dict[str, str]
+    replaces: list[str]
+
+    @property
+    def hashes(self) -> list[str]:
+        """The hashes that the object may have, its own first; empty: nothing is known."""
+        return [self.metadata[SHA256], *self.replaces] if SHA256 in self.metadata else []
 
 
 class FilesystemStorage:
@@ -55,22 +79,25 @@ class FilesystemStorage:
         self._root = root
         self._temporary = root / TEMPORARY
         self._metadata = root / METADATA
+        self._locks = root / LOCKS
 
-    def put(self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str]) -> None:
+    def put(
+        self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str], sha256: str | None = None
+    ) -> None:
         """Write an object, as `shared.storage.Storage.put` says."""
         check_key(key)
-        check_labels(media_type, metadata)
-        facts = json.dumps({"mediaType": media_type, "metadata": dict(metadata)}).encode("ascii")
-        written: list[Path] = []
+        labels = labelled(content, media_type=media_type, metadata=metadata, sha256=sha256)
+        said = {"mediaType": media_type, "metadata": labels}
         try:
-            written.append(self._write(facts, durable=False))
-            written.append(self._write(content))
+            written = [self._write(content)]
         except OSError as error:
-            _unlink(written)
             self._fail(f"store {key}", error)
         try:
-            self._move(written[0], self._metadata / key)
-            self._move(written[1], self._root / key)
+            with self._locked(key):
+                facts = json.dumps(said | {"replaces": self._facts(key).hashes[:1]}).encode("ascii")
+                written.append(self._write(facts, durable=False))
+                self._move(written[1], self._metadata / key)
+                self._move(written[0], self._root / key)
             with contextlib.suppress(FileNotFoundError):
                 # A deletion at this moment may have taken the folder.
                 _sync_folder((self._root / key).parent)
@@ -87,8 +114,9 @@ class FilesystemStorage:
         """Describe an object, as `shared.storage.Storage.stat` says."""
         with self._open(key) as file:
             size = os.fstat(file.fileno()).st_size
-        media_type, metadata = self._facts(key)
-        return Stored(size=size, media_type=media_type, metadata=metadata)
+        facts = self._facts(key)
+        sha256 = facts.metadata.pop(SHA256, None)
+        return Stored(size=size, media_type=facts.media_type, metadata=facts.metadata, sha256=sha256)
 
     def stream(self, key: str, *, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
         """Return an object's bytes in chunks, as `shared.storage.Storage.stream` says."""
@@ -98,24 +126,25 @@ class FilesystemStorage:
         next(chunks)
         return chunks
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, sha256: str | None = None, size: int | None = None) -> bytes:
         """Read a whole object, as `shared.storage.Storage.get` says."""
-        return b"".join(self.stream(key))
+        content = io.BytesIO()
+        self.fetch(key, content, sha256=sha256, size=size)
+        return content.getvalue()
+
+    def fetch(self, key: str, file: IO[bytes], *, sha256: str | None = None, size: int | None = None) -> None:
+        """Write a whole object into a file, as `shared.storage.Storage.fetch` says."""
+        checked.fetch(lambda: self._opened(key), key, file, sha256=sha256, size=size)
 
     def delete(self, key: str) -> None:
         """Remove an object and the folders that it leaves empty, as `shared.storage.Storage.delete` says."""
         check_key(key)
-        for root in (self._root, self._metadata):
-            path = root / key
-            try:
-                path.unlink()
-            except OSError as error:
-                if _is_no_object(error, path):
-                    continue
-                self._fail(f"delete {key}", error)
-            with contextlib.suppress(OSError):
-                for folder in path.relative_to(root).parents[:-1]:
-                    (root / folder).rmdir()
+        try:
+            with self._locked(key):
+                for root in (self._root, self._metadata):
+                    _delete(root, key)
+        except OSError as error:
+            self._fail(f"delete {key}", error)
 
     def listed(self, prefix: str = "") -> Iterator[Listed]:
         """List objects, as `shared.storage.Storage.listed` says."""
@@ -130,12 +159,44 @@ class FilesystemStorage:
         check_prefix(prefix)
         return self._walk(prefix.rpartition("/")[0], prefix)
 
+    def remove_unfinished(self, *, older_than: float) -> int:
+        """Remove old temporaries, as `shared.storage.Storage.remove_unfinished` says."""
+        removed = 0
+        try:
+            for entry in os.scandir(self._temporary):
+                # One that is being written, or moved, may be gone by now.
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - entry.stat().st_mtime > older_than:
+                        Path(entry).unlink()
+                        removed += 1
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            self._fail("remove what was not finished", error)
+        return removed
+
     def ping(self) -> None:
         """Write a file and remove it, as `shared.storage.Storage.ping` says."""
         try:
             self._write(b"ping").unlink(missing_ok=True)
         except OSError as error:
             self._fail("store anything", error)
+
+    @contextlib.contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        """Keep others from writing the key, be they threads or processes."""
+        path = self._locks / f"{zlib.crc32(key.encode()) % _MOST_LOCKS:02d}"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not file_locks.lock(descriptor, seconds=LOCK_SECONDS):
+                raise StorageError(f"{key} is being stored or removed by another, which does not come to an end")
+            yield
+        finally:
+            os.close(descriptor)
 
     def _write(self, content: bytes, *, durable: bool = True) -> Path:
         path = self._temporary / uuid.uuid4().hex
@@ -177,18 +238,26 @@ class FilesystemStorage:
                 raise FileNotFoundError(errno.ENOENT, "There is no object", key) from None
             self._fail(f"read {key}", error)
 
-    def _facts(self, key: str) -> tuple[str, dict[str, str]]:
+    def _opened(self, key: str) -> checked.Opened:
+        chunks = self.stream(key)
+        with contextlib.ExitStack() as unless_known:
+            unless_known.callback(chunks.close)
+            facts = self._facts(key)
+            unless_known.pop_all()
+        return checked.Opened(chunks, facts.hashes)
+
+    def _facts(self, key: str) -> _Facts:
         try:
-            facts = json.loads((self._metadata / key).read_bytes())
-            return facts["mediaType"], facts["metadata"]
+            said = json.loads((self._metadata / key).read_bytes())
+            return _Facts(said["mediaType"], said["metadata"], said.get("replaces", []))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             # An object that came by another way, from a backup of the bytes alone.
-            return UNKNOWN_TYPE, {}
+            return _Facts(UNKNOWN_TYPE, {}, [])
         except OSError as error:
             self._fail(f"read what is known of {key}", error)
         except (ValueError, KeyError, TypeError):
             # Cut short by a power cut: it is not written as durably as the object. The database knows the same.
-            return UNKNOWN_TYPE, {}
+            return _Facts(UNKNOWN_TYPE, {}, [])
 
     def _chunks(self, key: str, offset: int, length: int | None) -> Generator[bytes, None, None]:
         with self._open(key) as file:
@@ -238,6 +307,20 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _delete(root: Path, key: str) -> None:
+    """Remove a file, if it is there, and the folders that it leaves empty."""
+    path = root / key
+    try:
+        path.unlink()
+    except OSError as error:
+        if _is_no_object(error, path):
+            return
+        raise
+    with contextlib.suppress(OSError):
+        for folder in path.relative_to(root).parents[:-1]:
+            (root / folder).rmdir()
 
 
 def _unlink(temporaries: list[Path]) -> None:

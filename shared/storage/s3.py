@@ -6,6 +6,7 @@ private authority's certificate belongs into the system's store.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import io
@@ -18,31 +19,33 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 from minio.helpers import MIN_PART_SIZE, check_bucket_name
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from shared.exceptions import SettingsError
-from shared.storage import CHUNK_BYTES, Listed, StorageError, Stored, check_key, check_labels, check_prefix, check_range
+from shared.storage import (
+    CHUNK_BYTES,
+    SHA256,
+    Listed,
+    StorageError,
+    Stored,
+    check_key,
+    check_prefix,
+    check_range,
+    checked,
+    connections,
+    labelled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
+    from typing import IO
 
-CONNECT_SECONDS = 3
-READ_SECONDS = 30
-# For a whole body; 64 MiB then ask for 5 Mbit/s.
-SEND_SECONDS = 120
-# A readiness probe gives up long before the transfer of a document does.
-PING_SECONDS = 3
-# Connections kept for reuse; more are opened when more threads ask, and closed afterwards.
-KEPT_CONNECTIONS = 32
+    from urllib3 import BaseHTTPResponse
+
 SHOWN_CHARACTERS = 300
 
-# Twice 3 seconds, so that a server nobody hears of is known to be dead after about 6.
-_RETRIES = urllib3.Retry(
-    connect=1, read=1, status=2, redirect=0, status_forcelist=(500, 502, 503, 504), backoff_factor=0.2
-)
-_NO_RETRIES = urllib3.Retry(total=0)
 _METADATA_PREFIX = "x-amz-meta-"
+# A body that was changed on its way is refused. Without it SeaweedFS takes whatever comes, signed or not.
+_CHECKSUM = "x-amz-checksum-sha256"
 _MISSING = {"NoSuchKey", "NoSuchBucket"}
 _ALREADY_MADE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _WRONG_KEYS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
@@ -52,29 +55,12 @@ _CONNECTION = re.compile(r"^_?\w+\(host=[^)]*\): ")
 _FAILURES = (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError, UnicodeDecodeError)
 
 
-class _PatientConnection(HTTPConnection):
-    """A connection whose time to connect does not also limit how long a body takes to send.
-
-    urllib3 leaves the connect timeout on the socket while it sends, and Python counts that timeout against a whole
-    ``sendall``: in 3 seconds, a slow line carries no document. TLS sends piece by piece and needs no such help.
-    """
-
-    def endheaders(self, *arguments: Any, **options: Any) -> None:
-        super().endheaders(*arguments, **options)
-        if self.sock is not None:
-            self.sock.settimeout(SEND_SECONDS)
-
-
-class _PatientPool(HTTPConnectionPool):
-    ConnectionCls = _PatientConnection
-
-
 class _Clients(NamedTuple):
     """The SDK's clients of one process."""
 
     process: int
     usual: Minio
-    hasty: Minio
+    probing: Minio
 
 
 class S3Storage:
@@ -89,13 +75,22 @@ class S3Storage:
         bucket: The bucket's name.
         region: The bucket's region; servers that have none take any.
         secure: Speak HTTPS.
+        hasty: Give a server that hangs up sooner, since somebody waits for each answer.
 
     Raises:
         SettingsError: The endpoint or the bucket's name cannot be right.
     """
 
     def __init__(
-        self, *, endpoint: str, access_key: str, secret_key: str, bucket: str, region: str, secure: bool
+        self,
+        *,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        bucket: str,
+        region: str,
+        secure: bool,
+        hasty: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self._access_key = access_key
@@ -103,6 +98,7 @@ class S3Storage:
         self._bucket = bucket
         self._region = region
         self._secure = secure
+        self._hasty = hasty
         if not endpoint:
             raise SettingsError("PRESSROOM_S3_ENDPOINT is empty: expected host:port")
         try:
@@ -118,47 +114,51 @@ class S3Storage:
                 f"PRESSROOM_S3_ENDPOINT is {endpoint!r}: expected host:port, without a scheme or a path"
             ) from error
 
-    def put(self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str]) -> None:
+    def put(
+        self, key: str, content: bytes, *, media_type: str, metadata: Mapping[str, str], sha256: str | None = None
+    ) -> None:
         """Write an object, as `shared.storage.Storage.put` says."""
         check_key(key)
-        check_labels(media_type, metadata)
+        labels = labelled(content, media_type=media_type, metadata=metadata, sha256=sha256)
         with self._asking(f"store {key}"):
             try:
-                self._put(key, content, media_type, metadata)
+                self._put(key, content, media_type, labels)
             except S3Error as error:
                 if error.code != "NoSuchBucket":
                     raise
                 self._make_bucket(self._clients.usual)
-                self._put(key, content, media_type, metadata)
+                self._put(key, content, media_type, labels)
 
     def stat(self, key: str) -> Stored:
         """Describe an object, as `shared.storage.Storage.stat` says."""
         check_key(key)
         with self._asking(f"describe {key}", key):
             found = self._clients.usual.stat_object(self._bucket, key)
-        headers = {name.lower(): value for name, value in (found.metadata or {}).items()}
-        return Stored(
-            size=found.size or 0,
-            media_type=found.content_type or "application/octet-stream",
-            metadata={
-                name.removeprefix(_METADATA_PREFIX): value
-                for name, value in headers.items()
-                if name.startswith(_METADATA_PREFIX)
-            },
-        )
+        metadata = _metadata(found.metadata or {})
+        sha256 = metadata.pop(SHA256, None)
+        media_type = found.content_type or "application/octet-stream"
+        return Stored(size=found.size or 0, media_type=media_type, metadata=metadata, sha256=sha256)
 
     def stream(self, key: str, *, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
         """Return an object's bytes in chunks, as `shared.storage.Storage.stream` says."""
         check_key(key)
         check_range(offset, length)
-        chunks = self._chunks(key, offset, length)
-        # Runs to the first, empty chunk: the answer has begun then, and a close() finds something to release.
-        next(chunks)
-        return chunks
+        if length == 0:
+            # A range has at least one byte.
+            self.stat(key)
+            return _begun(self._chunks(key, None))
+        return _begun(self._chunks(key, self._answer(key, offset, length or 0)))
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, sha256: str | None = None, size: int | None = None) -> bytes:
         """Read a whole object, as `shared.storage.Storage.get` says."""
-        return b"".join(self.stream(key))
+        content = io.BytesIO()
+        self.fetch(key, content, sha256=sha256, size=size)
+        return content.getvalue()
+
+    def fetch(self, key: str, file: IO[bytes], *, sha256: str | None = None, size: int | None = None) -> None:
+        """Write a whole object into a file, as `shared.storage.Storage.fetch` says."""
+        check_key(key)
+        checked.fetch(lambda: self._opened(key), key, file, sha256=sha256, size=size)
 
     def delete(self, key: str) -> None:
         """Remove an object, as `shared.storage.Storage.delete` says."""
@@ -175,12 +175,16 @@ class S3Storage:
         """List keys, as `shared.storage.Storage.keys` says."""
         return (one.key for one in self.listed(prefix))
 
+    def remove_unfinished(self, *, older_than: float) -> int:  # noqa: ARG002  # As `Storage` has it.
+        """Remove nothing: an object is sent in one request, and a server keeps none that is not whole."""
+        return 0
+
     def ping(self) -> None:
         """Ask for the bucket, and make it when it is missing, as `shared.storage.Storage.ping` says.
 
         Nothing is written: in a bucket that keeps versions, every probe would stay for ever.
         """
-        client = self._clients.hasty
+        client = self._clients.probing
         with self._asking("show its bucket"):
             if not client.bucket_exists(self._bucket):
                 self._make_bucket(client)
@@ -196,13 +200,11 @@ class S3Storage:
     def _make_clients(self) -> _Clients:
         return _Clients(
             process=os.getpid(),
-            usual=self._client(urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), _RETRIES),
-            hasty=self._client(urllib3.Timeout(connect=PING_SECONDS, read=PING_SECONDS), _NO_RETRIES),
+            usual=self._client(connections.hasty() if self._hasty else connections.patient()),
+            probing=self._client(connections.probing()),
         )
 
-    def _client(self, timeout: urllib3.Timeout, retries: urllib3.Retry) -> Minio:
-        pool = urllib3.PoolManager(timeout=timeout, retries=retries, maxsize=KEPT_CONNECTIONS)
-        pool.pool_classes_by_scheme = {"http": _PatientPool, "https": HTTPSConnectionPool}
+    def _client(self, pool: urllib3.PoolManager) -> Minio:
         return Minio(
             self._endpoint,
             access_key=self._access_key,
@@ -213,13 +215,15 @@ class S3Storage:
         )
 
     def _put(self, key: str, content: bytes, media_type: str, metadata: Mapping[str, str]) -> None:
+        headers: Any = {f"{_METADATA_PREFIX}{name}": value for name, value in metadata.items()}
+        headers[_CHECKSUM] = base64.b64encode(bytes.fromhex(metadata[SHA256])).decode()
         self._clients.usual.put_object(
             self._bucket,
             key,
             io.BytesIO(content),
             len(content),
             content_type=media_type,
-            metadata={f"{_METADATA_PREFIX}{name}": value for name, value in metadata.items()},
+            metadata=headers,
             # One request whatever the size: parts that a crash leaves unfinished would be stored, unseen, for ever.
             part_size=max(len(content), MIN_PART_SIZE),
         )
@@ -232,24 +236,28 @@ class S3Storage:
             if error.code not in _ALREADY_MADE:
                 raise
 
-    def _chunks(self, key: str, offset: int, length: int | None) -> Generator[bytes, None, None]:
-        if length == 0:
-            # A range has at least one byte.
-            self.stat(key)
-            yield b""
-            return
+    def _opened(self, key: str) -> checked.Opened:
+        answer = self._answer(key, 0, 0)
+        sha256 = None if answer is None else _metadata(answer.headers).get(SHA256)
+        return checked.Opened(_begun(self._chunks(key, answer)), [sha256] if sha256 else [])
+
+    def _answer(self, key: str, offset: int, length: int) -> BaseHTTPResponse | None:
+        """Return the server's answer with the bytes from an offset on; None: the object ends before it."""
         with self._asking(f"read {key}", key):
             try:
-                answer = self._clients.usual.get_object(self._bucket, key, offset=offset, length=length or 0)
+                return self._clients.usual.get_object(self._bucket, key, offset=offset, length=length)
             except S3Error as error:
                 if error.code != "InvalidRange":
                     raise
-                answer = None
+                return None
+
+    def _chunks(self, key: str, answer: BaseHTTPResponse | None) -> Generator[bytes, None, None]:
         yield b""
         if answer is None:
             return
         try:
             with self._asking(f"read {key}"):
+                # An answer that is shorter than it said is an error of the library's.
                 yield from answer.stream(CHUNK_BYTES, decode_content=False)
         finally:
             # Read to its end, the connection is back in the pool already; else it is of no more use.
@@ -278,3 +286,16 @@ class S3Storage:
     @property
     def _named(self) -> str:
         return f"The S3 server {self._endpoint}, bucket {self._bucket},"
+
+
+def _begun(chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """Run to the first, empty chunk: then a close() finds something to release."""
+    next(chunks)
+    return chunks
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {
+        name.removeprefix(_METADATA_PREFIX): value for name, value in lower.items() if name.startswith(_METADATA_PREFIX)
+    }

@@ -7,10 +7,12 @@ import pytest
 import records
 from sqlalchemy import update
 
-from shared import inventory, renders, reports
+from shared import inventory, renders, reports, sweeps, verification
 from shared.database import now
 from shared.identifiers import new_id
 from shared.models import Asset, Comparison, PrintTask, Render, Report, RetiredObject, Thumbnail
+
+TRACE = "t" * 32
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def put(storage, *keys):
 
 def check(database, storage, *, grace=-5, repair=False):
     lines = []
-    found = inventory.check(database, storage, grace=grace, repair=repair, say=lines.append)
+    found = verification.verify(database, storage, grace=grace, repair=repair, contents=False, say=lines.append)
     return found, lines
 
 
@@ -67,7 +69,9 @@ def test_what_rows_name_and_what_is_not_the_farms_is_left_alone(database, storag
     found, lines = check(database, storage, repair=True)
 
     assert (found.orphans, found.missing, found.unrepaired) == (0, 0, False)
-    assert lines == ["0 objects without a row, 0 removed; 0 rows without their object"]
+    assert lines == [
+        "3 objects looked for, not read: 0 missing; 0 objects without a row, 0 removed; 0 rows wrong",
+    ]
     assert sorted(storage.keys()) == before
 
 
@@ -84,7 +88,7 @@ def test_an_asset_whose_object_lies_under_another_id_is_left_alone(database, sto
 
 def test_objects_that_no_row_names_are_found_and_removed(database, storage, populated):
     before = sorted(storage.keys())
-    lost = ["assets/asset-1/v0.png", "assets/gone/v1.png", f"data/{new_id()}.json", "reports/a.b/c.html",
+    lost = ["assets/asset-1/v0.png", "assets/gone/v1.png", f"data/{new_id()}.json", "reports/a.b/c~3.html",
             "reports/x.pdf", f"transient/{new_id()}~3.html"]  # fmt: skip
     put(storage, *lost)
 
@@ -96,6 +100,16 @@ def test_objects_that_no_row_names_are_found_and_removed(database, storage, popu
     found, lines = check(database, storage, repair=True)
     assert (found.orphans, found.removed, found.unrepaired) == (6, 6, False)
     assert sorted(storage.keys()) == before
+
+
+def test_what_a_lost_attempt_may_have_stored_is_left_to_the_sweep(database, storage, populated):
+    put(storage, "reports/a.b/c.html")
+
+    assert check(database, storage, repair=True)[0].orphans == 0
+    assert sweeps.sweep_retired(database, storage, older_than=-1) == 2
+
+    assert "reports/a.b/c.html" not in list(storage.keys())
+    assert "reports/a.b/c~2.html" in list(storage.keys())
 
 
 def test_a_young_object_may_be_on_its_way_to_its_row(database, storage):
@@ -113,7 +127,7 @@ def test_rows_without_their_object_are_named_and_never_removed(database, storage
 
     assert found.missing == 3
     assert found.unrepaired
-    assert f"missing  reports/a.b/c~2.html  (document of render {populated})" in lines
+    assert f"missing  reports/a.b/c~2.html  (document of render {populated}, trace {TRACE})" in lines
     assert "missing  assets/asset-1/v2.png  (asset of asset asset-1)" in lines
     assert orders.row(database, populated)
 
@@ -135,14 +149,22 @@ def recorded(database, storage, template):
         session.execute(update(PrintTask).values(blob_key=f"prints/{task.id}.pdf"))
         session.get_one(Thumbnail, first.render_id).blob_key = f"thumbnails/{first.render_id}~2.png"
         making = session.get_one(Thumbnail, second.render_id)
-        making.state, making.attempt = "running", 2
+        making.state, making.attempt, making.lease_until = "running", 2, now(60)
         session.add(
             Comparison(
                 id="c", trace_id="t", first_id=first.id, second_id=second.id, overlays={"1": "comparisons/c~1-1.png"}
             )
         )
         session.add(
-            Comparison(id="d", trace_id="t", first_id=second.id, second_id=first.id, state="running", attempt=3)
+            Comparison(
+                id="d",
+                trace_id="t",
+                first_id=second.id,
+                second_id=first.id,
+                state="running",
+                attempt=3,
+                lease_until=now(60),
+            )
         )
     put(
         storage,
@@ -197,11 +219,11 @@ def test_what_history_records_and_print_tasks_miss_is_named(database, storage, r
 
     assert sorted(lines[:-1]) == sorted(
         [
-            f"missing  history/{record.render_id}.pdf  (document of render {record.render_id})",
-            f"missing  payloads/{record.id}.json  (payload of history record {record.id})",
-            f"missing  thumbnails/{record.render_id}~2.png  (thumbnail of render {record.render_id})",
-            "missing  comparisons/c~1-1.png  (overlay of comparison c)",
-            f"missing  prints/{task.id}.pdf  (PDF of print task {task.id})",
+            f"missing  history/{record.render_id}.pdf  (document of render {record.render_id}, trace {TRACE})",
+            f"missing  payloads/{record.id}.json  (payload of history record {record.id}, trace {TRACE})",
+            f"missing  thumbnails/{record.render_id}~2.png  (thumbnail of render {record.render_id}, trace {TRACE})",
+            "missing  comparisons/c~1-1.png  (overlay of comparison c, trace t)",
+            f"missing  prints/{task.id}.pdf  (PDF of print task {task.id}, trace {TRACE})",
         ]
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import fcntl
 import hashlib
 import multiprocessing
 import os
 import random
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +20,7 @@ from services import SeaweedFS, free_ports
 
 from shared.exceptions import SettingsError
 from shared.storage import CHUNK_BYTES, StorageError, Stored
-from shared.storage.filesystem import METADATA, TEMPORARY, FilesystemStorage
+from shared.storage.filesystem import LOCKS, METADATA, TEMPORARY, FilesystemStorage
 from shared.storage.s3 import S3Storage
 
 PDF = "application/pdf"
@@ -414,12 +417,26 @@ def test_a_key_that_is_anothers_folder_is_a_storage_error_in_a_folder(tmp_path):
     assert list((tmp_path / TEMPORARY).iterdir()) == []
 
 
+def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path):
+    storage = FilesystemStorage(tmp_path)
+    assert storage.remove_unfinished(older_than=3600) == 0
+    put(storage, "a")
+    for name, age in (("left", 4000), ("under way", 60)):
+        (tmp_path / TEMPORARY / name).write_bytes(b"half an obj")
+        os.utime(tmp_path / TEMPORARY / name, (time.time() - age,) * 2)
+
+    assert storage.remove_unfinished(older_than=3600) == 1
+
+    assert [path.name for path in (tmp_path / TEMPORARY).iterdir()] == ["under way"]
+    assert list(storage.keys()) == ["a"]
+
+
 def test_deleting_the_last_object_of_a_folder_leaves_no_empty_folder(tmp_path):
     storage = FilesystemStorage(tmp_path)
     put(storage, "a/b/c")
     storage.delete("a/b/c")
 
-    assert {path.name for path in tmp_path.iterdir()} == {METADATA, TEMPORARY}
+    assert {path.name for path in tmp_path.iterdir()} == {METADATA, TEMPORARY, LOCKS}
     assert list((tmp_path / METADATA).iterdir()) == []
 
 
@@ -480,7 +497,7 @@ def test_a_bucket_made_by_several_at_once_is_made_once(seaweedfs):
 
 def test_a_server_that_hangs_stops_and_comes_back_is_seen_so(seaweedfs, monkeypatch):
     # The shared server is asked for only because it skips where none can run; this one is stopped.
-    monkeypatch.setattr("shared.storage.s3.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("shared.storage.connections.CONNECT_SECONDS", 0.5)
     with SeaweedFS() as server:
         storage = s3(server.endpoint, secret_key=server.secret_key)
         put(storage, "a", b"kept")
@@ -504,3 +521,19 @@ def test_a_server_that_hangs_stops_and_comes_back_is_seen_so(seaweedfs, monkeypa
         server.start()
         storage.ping()
         assert storage.get("a") == b"kept"
+
+
+def test_who_holds_a_keys_lock_without_end_holds_nobody_else_up_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("shared.storage.filesystem.LOCK_SECONDS", 0.1)
+    storage = FilesystemStorage(tmp_path)
+    put(storage, "a")
+    with contextlib.ExitStack() as held:
+        for path in (tmp_path / LOCKS).iterdir():
+            fcntl.flock(held.enter_context(path.open()), fcntl.LOCK_EX)
+
+        for ask in (lambda: put(storage, "a"), lambda: storage.delete("a")):
+            with pytest.raises(StorageError, match="by another"):
+                ask()
+        assert storage.get("a") == b"content"
+    storage.delete("a")
+    assert list((tmp_path / TEMPORARY).iterdir()) == []
