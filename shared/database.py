@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import DateTime, Dialect, Engine, NullPool, TypeDecorator, create_engine, event, make_url, select, text
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -18,14 +21,28 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import GenericFunction
 
+from shared.guards import Guard, NotAskedError
+
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
+    from sqlalchemy import URL, CursorResult
+    from sqlalchemy.engine import ExceptionContext
     from sqlalchemy.sql.compiler import SQLCompiler
 
-# What a database that does not answer raises; trying again may help.
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+
+class DatabaseAwayError(Exception):
+    """Raised when the database was not asked, as it hangs, or takes no writes. Its text shows no internals."""
+
+
+# What a database that does not answer, or does not write, raises; trying again may help. A lock that was not had in
+# time, a deadlock, a full disk and a server that shuts down are all `OperationalError`s; `_create_engine` makes one of
+# what PostgreSQL raises when it only reads.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, DatabaseAwayError)
 SQLITE_BUSY_SECONDS = 15
+# For whoever only wants to know whether SQLite can be written.
+SQLITE_CHECK_SECONDS = 2
 # A server that is gone without a word must not hold a thread for hours. See libpq's connection parameters.
 POSTGRESQL_BOUNDS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -34,7 +51,33 @@ POSTGRESQL_BOUNDS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-POSTGRESQL_PATIENCE: dict[str, Any] = {"options": "-c statement_timeout=30000 -c lock_timeout=15000"}
+# From the server's own limit on a statement until a server that says nothing at all is given up.
+SILENT_SECONDS = 5
+# Errors of PostgreSQL that are its state and not the statement's fault, and which the driver files under "internal":
+# it only reads (a standby, or a primary that was made one), or it ended a transaction that took too long.
+POSTGRESQL_STATES = {"25006", "25P03", "25P04"}
+# No transaction here does anything but talk to the database.
+IDLE_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a process waits for its database, seconds. SQLite's lock is waited for `SQLITE_BUSY_SECONDS`.
+
+    Attributes:
+        statement: For a statement of PostgreSQL.
+        lock: For a lock of PostgreSQL.
+        connection: For a connection of the process' own that is free.
+    """
+
+    statement: float
+    lock: float
+    connection: float
+
+
+USUAL = Patience(statement=30, lock=15, connection=30)
+# Somebody waits for each answer of the gateway, and each waiting one holds a thread.
+GATEWAYS = Patience(statement=15, lock=5, connection=5)
 
 
 class UtcDateTime(TypeDecorator[dt.datetime]):
@@ -79,26 +122,37 @@ def _now_postgresql(element: now, compiler: SQLCompiler, **options: Any) -> str:
 class Database:
     """One process' connections. It connects when first used: it may be made before a fork, but not used before one."""
 
-    def __init__(self, url: str, *, pool_size: int = 5, patient: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        patient: bool = False,
+        patience: Patience = USUAL,
+        guard: Guard | None = None,
+    ) -> None:
         """Prepare the connections.
 
         Args:
             url: An SQLAlchemy URL of SQLite or PostgreSQL.
             pool_size: Connections kept open, twice as many for a moment; 0: each transaction opens and closes its own.
             patient: Whether statements may take as long as they like, as those of a migration.
+            patience: How long they may take otherwise.
+            guard: Asked before each transaction; None: each may wait.
         """
-        self.engine = _create_engine(url, pool_size=pool_size, patient=patient)
+        self.engine = _create_engine(url, pool_size=pool_size, patience=None if patient else patience)
+        self._guard = guard or Guard("database")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a transaction that only reads; what it read stays usable afterwards."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with self._asking(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that writes; it commits at the end, or rolls back when the block raises."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with self._asking(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             # SQLite lets one write at a time. Taking the lock first, and waiting for it, cannot fail half-way as
             # upgrading a read transaction can.
             session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
@@ -109,6 +163,21 @@ class Database:
         with self.reading() as session:
             session.execute(select(text("1")))
 
+    def check_writable(self) -> None:
+        """Return when the database can be written; nothing is.
+
+        Raises:
+            DatabaseAwayError: It answers, and only reads; or somebody holds SQLite's lock.
+            SQLAlchemyError: It does not answer.
+        """
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                # "on" of a standby as well, whatever it is set to.
+                if connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "on":
+                    raise DatabaseAwayError("it only reads: it is a standby, or was made read-only")
+                return
+            _check_sqlite_writable(cast("sqlite3.Connection", connection.connection.driver_connection))
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -117,19 +186,37 @@ class Database:
         """Drop the parent's connections without closing them: they are still the parent's."""
         self.engine.dispose(close=False)
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with self._guard.asking(DATABASE_AWAY):
+                yield
+        except NotAskedError as error:
+            raise DatabaseAwayError(str(error)) from error
 
-def _create_engine(url: str, *, pool_size: int, patient: bool) -> Engine:
+
+def changed(session: Session, statement: Any) -> int:
+    """Run an UPDATE or DELETE past what the session holds, and return how many rows it was about."""
+    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
+    return result.rowcount
+
+
+def won(session: Session, statement: Any) -> bool:
+    """Run a conditional UPDATE of one row, and say whether its condition held."""
+    return changed(session, statement) == 1
+
+
+def _create_engine(url: str, *, pool_size: int, patience: Patience | None) -> Engine:
     parsed = make_url(url)
     # Errors are logged, and a statement's parameters are people's documents.
     options: dict[str, Any] = {"hide_parameters": True}
-    options |= {"pool_size": pool_size, "max_overflow": pool_size} if pool_size else {"poolclass": NullPool}
+    if pool_size:
+        waiting = (patience or USUAL).connection
+        options |= {"pool_size": pool_size, "max_overflow": pool_size, "pool_timeout": waiting}
+    else:
+        options["poolclass"] = NullPool
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_pre_ping=True,
-            connect_args=POSTGRESQL_BOUNDS | ({} if patient else POSTGRESQL_PATIENCE),
-            **options,
-        )
+        return _create_postgresql_engine(parsed, patience, options)
     engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")
@@ -147,6 +234,75 @@ def _create_engine(url: str, *, pool_size: int, patient: bool) -> Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _create_postgresql_engine(url: URL, patience: Patience | None, options: dict[str, Any]) -> Engine:
+    bounds = POSTGRESQL_BOUNDS
+    if patience is not None:
+        limits = {
+            "statement_timeout": patience.statement,
+            "lock_timeout": patience.lock,
+            # Who is stopped in the middle of a transaction must not keep what it has locked.
+            "idle_in_transaction_session_timeout": IDLE_SECONDS,
+        }
+        bounds = bounds | {"options": " ".join(f"-c {name}={limit * 1000:.0f}" for name, limit in limits.items())}
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=bounds, **options)
+
+    @event.listens_for(engine, "handle_error", retval=True)
+    def _recognise(context: ExceptionContext) -> Exception | None:
+        error = context.original_exception
+        if getattr(error, "sqlstate", None) not in POSTGRESQL_STATES:
+            return None
+        # After a failover, the next connection may lead to the server that writes.
+        context.is_disconnect = True
+        return OperationalError(context.statement, None, error, hide_parameters=True, connection_invalidated=True)
+
+    if patience is not None:
+        silent = patience.statement + SILENT_SECONDS
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(_dialect: object, _record: object, arguments: Any, parameters: Any) -> Any:
+            connection = _bounded_connection().connect(*arguments, **parameters)
+            connection.silent_seconds = silent
+            return connection
+
+    return engine
+
+
+@functools.cache
+def _bounded_connection() -> Any:
+    """Return a class of connections that are given up when the server says nothing for too long.
+
+    The limits above are the server's own, and the kernel of a server that hangs still answers for it.
+    """
+    import psycopg  # noqa: PLC0415  # Only a farm with PostgreSQL pays for it.
+
+    class BoundedConnection(psycopg.Connection[Any]):
+        silent_seconds: float | None = None
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            began = time.monotonic()
+            bound = self.silent_seconds if timeout is None else timeout
+            try:
+                return super().wait(gen, interval, bound)
+            except psycopg.OperationalError:
+                if timeout is None and bound is not None and time.monotonic() - began >= bound:
+                    # Its answer may still come, to whoever would ask next.
+                    self.close()
+                raise
+
+    return BoundedConnection
+
+
+def _check_sqlite_writable(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA busy_timeout={SQLITE_CHECK_SECONDS * 1000}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except connection.OperationalError as error:
+        raise DatabaseAwayError(f"it cannot be written: {error}") from error
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")
 
 
 def migrate(url: str) -> None:

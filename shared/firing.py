@@ -22,12 +22,11 @@ from sqlalchemy.exc import IntegrityError
 
 from shared import schedules, tasks
 from shared.cron import next_run
-from shared.database import now
+from shared.database import now, won
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_id, new_trace_id
 from shared.models import Schedule, Task
-from shared.storage import StorageError
-from shared.tasks import ACTIVE, BATCH, NotWonError, State, won
+from shared.tasks import ACTIVE, BATCH, NotWonError, State
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -130,7 +129,6 @@ def run_now(submitter: Submitter, schedule_id: str, *, trace_id: str) -> Task:
         NotFoundError: There is no such schedule, or its template is gone.
         InvalidRequestError: Its template cannot be rendered.
         ConflictError: A run of it goes on, and it allows no second.
-        StorageError: Its data could not be stored.
     """
     with submitter.database.reading() as session:
         schedule = schedules.find(session, schedule_id, or_shortid=True)
@@ -176,9 +174,6 @@ def _fire_one(submitter: Submitter, schedule: Schedule, present: dt.datetime, st
     try:
         return _begin(submitter, firing, states)
     except NotWonError:
-        return False
-    except StorageError as error:
-        log.warning("schedule not fired", schedule_id=schedule.id, due=_written(due_at), error=str(error))
         return False
     except IntegrityError:
         # Somebody set a clock back, and a time came again.

@@ -4,10 +4,11 @@
 
     queued ──claim──▶ running ──succeed──▶ succeeded ──again──▶ queued
       ▲                  │ └────fail────▶ failed ─────again──▶ queued
-      └───give_back──────┘  (failed, when it was given back too often)
+      └─give_back, put_off┘  (failed, when it was lost too often)
 
 Each transition is one conditional UPDATE that tells whether it won; ``attempt`` is the fencing token. Unlike a render,
-such work has a bound that the worker itself keeps, so an attempt whose lease is over is lost, whoever had it.
+such work has a bound that the worker itself keeps, so an attempt whose lease is over is lost, whoever had it; and
+before that, one whose worker gives no sign of life any more.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, and_, select, update
+from sqlalchemy import and_, select, update
 
-from shared.database import now
+from shared import liveness
+from shared.database import changed, now, won
 from shared.models import Comparison, Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Update
     from sqlalchemy.orm import InstrumentedAttribute, Session
     from sqlalchemy.sql.elements import ColumnElement
 
-# After so many attempts that ended with their worker's death, or were never heard of again.
-MOST_ATTEMPTS = 3
+# Attempts that ended with their worker's death, or were never heard of again, before no other is made.
+MOST_LOSSES = 3
 
 Work = TypeVar("Work", bound=Thumbnail | Comparison)
 
@@ -41,19 +44,20 @@ class State(enum.StrEnum):
     FAILED = "failed"
 
 
-def claim(session: Session, model: type[Work], key: str, *, seconds: float) -> Work | None:
+def claim(session: Session, model: type[Work], key: str, *, worker_id: str, seconds: float) -> Work | None:
     """Take queued work, or return None when somebody else has it, it is done, or it is gone.
 
     Args:
         session: A writing transaction.
         model: The kind of work.
         key: Its primary key.
+        worker_id: Who takes it.
         seconds: For how long nobody else will take it.
     """
     statement = (
         update(model)
         .where(_key(model) == key, model.state == State.QUEUED)
-        .values(state=State.RUNNING, attempt=model.attempt + 1, lease_until=now(seconds))
+        .values(state=State.RUNNING, attempt=model.attempt + 1, worker_id=worker_id, lease_until=now(seconds))
         .returning(model)
         .execution_options(synchronize_session=False)
     )
@@ -70,34 +74,52 @@ def fail(session: Session, model: type[Work], key: str, *, attempt: int, error: 
     return _end(session, model, key, attempt, state=State.FAILED, error=error)
 
 
+def put_off(session: Session, model: type[Work], key: str, *, attempt: int, seconds: float) -> bool:
+    """Queue work again that a part of the farm was away for; False when it is no longer the attempt's.
+
+    Args:
+        session: A writing transaction.
+        model: The kind of work.
+        key: Its primary key.
+        attempt: Which attempt could not go on.
+        seconds: For how long nobody is called for it.
+    """
+    put_off = _held(model, key, attempt).values(
+        state=State.QUEUED, queued_at=now(seconds), lease_until=None, put_offs=model.put_offs + 1
+    )
+    return won(session, put_off)
+
+
 def again(session: Session, model: type[Work], key: str) -> bool:
     """Queue work again that has ended; False when it has not."""
     statement = (
         update(model)
         .where(_key(model) == key, model.state.in_((State.SUCCEEDED, State.FAILED)))
-        .values(state=State.QUEUED, queued_at=now(), finished_at=None, error=None)
+        .values(state=State.QUEUED, queued_at=now(), finished_at=None, error=None, losses=0, put_offs=0)
     )
-    return _won(session, statement)
+    return won(session, statement)
 
 
-def is_over(session: Session, model: type[Work]) -> bool:
-    """Say whether there is work whose lease is over."""
-    return session.scalar(select(_key(model)).where(_over(model)).limit(1)) is not None
+def is_lost(session: Session, model: type[Work], *, dead_after: float | None) -> bool:
+    """Say whether there is work that was lost, as for `give_back`."""
+    return session.scalar(select(_key(model)).where(_lost(model, dead_after)).limit(1)) is not None
 
 
-def give_back(session: Session, model: type[Work], *, error: str) -> int:
-    """Queue the work again whose lease is over; fail it when that happened too often. Return how many there were.
+def give_back(session: Session, model: type[Work], *, dead_after: float | None, error: str) -> int:
+    """Queue the work again that was lost; fail it when that happened too often. Return how many there were.
 
     Args:
         session: A writing transaction.
         model: The kind of work.
+        dead_after: Seconds of silence after which a worker counts as dead; None: no worker is judged now.
         error: What to say of work that no attempt lived to finish.
     """
-    over = _over(model)
-    failed = update(model).where(over, model.attempt % MOST_ATTEMPTS == 0)
-    failed = failed.values(state=State.FAILED, finished_at=now(), lease_until=None, error=error)
-    queued = update(model).where(over).values(state=State.QUEUED, queued_at=now(), lease_until=None)
-    return _count(session, failed) + _count(session, queued)
+    lost = _lost(model, dead_after)
+    counted = update(model).where(lost).values(losses=model.losses + 1, lease_until=None)
+    failed = counted.where(model.losses + 1 >= MOST_LOSSES)
+    failed = failed.values(state=State.FAILED, finished_at=now(), error=error)
+    queued = counted.values(state=State.QUEUED, queued_at=now())
+    return changed(session, failed) + changed(session, queued)
 
 
 def waiting(session: Session, model: type[Work], *, older_than: float, limit: int) -> Sequence[tuple[str, str]]:
@@ -119,22 +141,21 @@ def waiting(session: Session, model: type[Work], *, older_than: float, limit: in
 
 
 def _end(session: Session, model: type[Work], key: str, attempt: int, **values: Any) -> bool:
-    statement = update(model).where(_key(model) == key, model.state == State.RUNNING, model.attempt == attempt)
-    return _won(session, statement.values(finished_at=now(), lease_until=None, **values))
+    return won(session, _held(model, key, attempt).values(finished_at=now(), lease_until=None, **values))
 
 
-def _over(model: type[Work]) -> ColumnElement[bool]:
-    return and_(model.state == State.RUNNING, model.lease_until < now())
+def _held(model: type[Work], key: str, attempt: int) -> Update:
+    """Begin an UPDATE of work that an attempt has, unless it was given to another."""
+    return update(model).where(_key(model) == key, model.state == State.RUNNING, model.attempt == attempt)
+
+
+def _lost(model: type[Work], dead_after: float | None) -> ColumnElement[bool]:
+    is_lost = model.lease_until < now()
+    if dead_after is not None:
+        alive = liveness.ids_alive(dead_after=dead_after)
+        is_lost |= and_(model.worker_id.is_not(None), model.worker_id.not_in(alive))
+    return and_(model.state == State.RUNNING, is_lost)
 
 
 def _key(model: type[Work]) -> InstrumentedAttribute[str]:
     return cast("InstrumentedAttribute[str]", getattr(model, model.__mapper__.primary_key[0].name))
-
-
-def _won(session: Session, statement: Any) -> bool:
-    return _count(session, statement) == 1
-
-
-def _count(session: Session, statement: Any) -> int:
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
-    return result.rowcount

@@ -13,6 +13,7 @@ from shared.models import Worker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 WORKING = "ok"
@@ -71,6 +72,11 @@ def sign_off(session: Session, worker_id: str) -> None:
 def alive(session: Session, *, dead_after: float) -> Sequence[Worker]:
     """Return the workers that gave a sign of life within ``dead_after`` seconds."""
     return session.scalars(select(Worker).where(Worker.seen_at >= now(-dead_after)).order_by(Worker.name)).all()
+
+
+def ids_alive(*, dead_after: float) -> Select[str]:
+    """Return the question for the ids of those workers, for use in another."""
+    return select(Worker.id).where(Worker.seen_at >= now(-dead_after))
 
 
 def forget_the_dead(session: Session) -> None:

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, and_, case, func, select, update
+from sqlalchemy import and_, case, func, select, update
 
 from shared import print_tasks
-from shared.database import now
+from shared.database import changed, now
 from shared.exceptions import ConflictError
 from shared.models import Printer, PrintTask
 from shared.print_tasks import ENDED, Status
@@ -82,7 +82,7 @@ def claim(session: Session, task_id: str, *, agent: str, seconds: float) -> Prin
     # If nobody has looked since the lease of another was over.
     _lapse(session, PrintTask.id == task_id)
     by_agent = select(Printer.id).where(Printer.id == PrintTask.printer_id, Printer.agent).exists()
-    won = _count(
+    won = changed(
         session,
         update(PrintTask)
         .where(PrintTask.id == task_id, PrintTask.status == Status.PENDING, ~PrintTask.held, by_agent)
@@ -123,7 +123,7 @@ def renew(
     """
     print_tasks.find(session, task_id)
     goes_on = case((PrintTask.status == Status.PENDING, Status.SENT), else_=PrintTask.status)
-    won = _count(
+    won = changed(
         session,
         update(PrintTask)
         .where(_of_lease(task_id, lease), PrintTask.status.in_(print_tasks.ACTIVE))
@@ -169,7 +169,7 @@ def report(
     live = and_(PrintTask.status.in_(CLAIMED), PrintTask.lease_until >= now())
     # Paper that came out is paper, however late its agent says so.
     said = PrintTask.status.in_(print_tasks.ACTIVE) if status == Status.COMPLETED else live
-    won = _count(
+    won = changed(
         session,
         update(PrintTask)
         .where(_of_lease(task_id, lease), said)
@@ -207,7 +207,7 @@ def _lapse(session: Session, *conditions: ColumnElement[bool]) -> int:
     cancelled = cancelled.values(status=Status.CANCELLED, error=FELL_SILENT, finished_at=now(), **freed)
     waiting = update(PrintTask).where(over)
     waiting = waiting.values(status=Status.PENDING, sent_at=None, job_id=None, job_state=None, **freed)
-    return _count(session, cancelled) + _count(session, waiting)
+    return changed(session, cancelled) + changed(session, waiting)
 
 
 def _over() -> ColumnElement[bool]:
@@ -245,8 +245,3 @@ def _worth_nothing(task: PrintTask) -> str:
     if task.status in ENDED:
         return f"The print task has ended: it is {task.status}"
     return "The lease is over, or another agent has the print task: do not print it; claim it anew if it is pending"
-
-
-def _count(session: Session, statement: Any) -> int:
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
-    return result.rowcount

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import defer
 
-from shared import inventory, print_tasks, printers
+from shared import placement, print_tasks, printers
 from shared.exceptions import ConflictError, NotFoundError, UnprocessableError
 from shared.identifiers import derived_trace_id, new_id
 from shared.models import HistoryRecord
@@ -133,27 +132,25 @@ def print_file(
         raise UnprocessableError(problems)
     task_id = new_id()
     key = f"{FOLDER}{task_id}.pdf"
-    storage.put(key, content, media_type=PDF, metadata={"trace-id": trace_id, "print-task-id": task_id})
-    with contextlib.ExitStack() as unless_made:
-        unless_made.callback(inventory.take_back, database, storage, key)
-        with database.writing() as session:
-            task = print_tasks.create(
-                session,
-                task_id=task_id,
-                printer=_printer(session, wish),
-                file_name=file_name,
-                number_of_copies=wish.number_of_copies,
-                options=wish.options,
-                trace_id=trace_id,
-                record=None,
-                held=False,
-                source=wish.source,
-                created_by=wish.created_by,
-                blob_key=key,
-                size=len(content),
-            )
-        unless_made.pop_all()
-    return task
+    metadata = {"trace-id": trace_id, "print-task-id": task_id}
+    place = placement.store(database, storage, key, content, media_type=PDF, metadata=metadata)
+    with placement.unless_refused(database, storage, place), database.writing() as session:
+        placement.keep(session, place)
+        return print_tasks.create(
+            session,
+            task_id=task_id,
+            printer=_printer(session, wish),
+            file_name=file_name,
+            number_of_copies=wish.number_of_copies,
+            options=wish.options,
+            trace_id=trace_id,
+            record=None,
+            held=False,
+            source=wish.source,
+            created_by=wish.created_by,
+            blob_key=key,
+            size=len(content),
+        )
 
 
 def document_of(session: Session, task: PrintTask) -> Document | None:

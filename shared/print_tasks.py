@@ -16,12 +16,12 @@ The farm's workers take one short step at a time (`print_turns`). An agent claim
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, and_, case, null, select, update
+from sqlalchemy import and_, case, null, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.database import now
+from shared.database import now, won
 from shared.exceptions import ConflictError, NotFoundError
 from shared.models import HistoryRecord, Printer, PrintTask, RetiredObject
 from shared.templates import storable
@@ -142,7 +142,7 @@ def release(session: Session, task_id: str) -> bool:
     """Let a task begin whose document is there now; False when it was cancelled meanwhile."""
     # One whose printer is gone becomes due, so that somebody says so.
     by_agent = select(Printer.id).where(Printer.id == PrintTask.printer_id, Printer.agent).exists()
-    return _won(
+    return won(
         session,
         update(PrintTask)
         .where(PrintTask.id == task_id, PrintTask.held, PrintTask.status == Status.PENDING)
@@ -156,7 +156,7 @@ def release(session: Session, task_id: str) -> bool:
 
 def give_up(session: Session, task_id: str, *, error: str) -> bool:
     """End a task whose document will never come."""
-    return _won(
+    return won(
         session,
         update(PrintTask)
         .where(PrintTask.id == task_id, PrintTask.held, PrintTask.status == Status.PENDING)
@@ -183,13 +183,13 @@ def cancel(session: Session, task_id: str) -> PrintTask:
         # A printer that takes job and document at once may have both before it says the job's number.
         PrintTask.job_state.is_(None),
     )
-    at_once = _won(
+    at_once = won(
         session,
         update(PrintTask)
         .where(PrintTask.id == task_id, untouched)
         .values(status=Status.CANCELLED, held=False, due_at=None, finished_at=now(), modified_at=now()),
     )
-    asked = at_once or _won(
+    asked = at_once or won(
         session,
         update(PrintTask)
         .where(PrintTask.id == task_id, PrintTask.status.in_(ACTIVE))
@@ -227,8 +227,3 @@ def _hold(session: Session, record_id: str) -> None:
     lock = select(HistoryRecord.id).where(HistoryRecord.id == record_id).with_for_update(read=True, key_share=True)
     if session.scalar(lock) is None:
         raise NotFoundError("The history record was removed at this moment: there is nothing to print")
-
-
-def _won(session: Session, statement: Any) -> bool:
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
-    return result.rowcount == 1

@@ -7,11 +7,11 @@ is the fencing token of a step: who was paused while another went on changes not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, and_, case, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 
-from shared.database import now
+from shared.database import now, won
 from shared.models import Printer, PrintTask
 from shared.print_tasks import ACTIVE, Status
 
@@ -58,7 +58,7 @@ def note(session: Session, task_id: str, *, attempt: int, **values: Any) -> bool
     Returns:
         False when the step is no longer the task's: it must stop at once.
     """
-    return _won(
+    return won(
         session,
         update(PrintTask)
         .where(PrintTask.id == task_id, PrintTask.status.in_(ACTIVE), PrintTask.attempt == attempt)
@@ -84,12 +84,12 @@ def put_off(session: Session, task_id: str, *, attempt: int, seconds: float, **v
 def postpone(session: Session, task_id: str, *, seconds: float, **values: Any) -> bool:
     """Put off a step that nobody took, because it is not the printer's time; False when it is not due any more."""
     statement = update(PrintTask).where(PrintTask.id == task_id, _due()).values(due_at=now(seconds), **values)
-    return _won(session, statement)
+    return won(session, statement)
 
 
 def keep(session: Session, task: PrintTask, *, attempt: int, seconds: float) -> bool:
     """Keep a step, and its printer, for so many seconds from now. False as of `note`."""
-    _won(session, update(Printer).where(Printer.id == task.printer_id).values(busy_until=now(seconds)))
+    won(session, update(Printer).where(Printer.id == task.printer_id).values(busy_until=now(seconds)))
     return note(session, task.id, attempt=attempt, lease_until=now(seconds))
 
 
@@ -165,7 +165,7 @@ def occupy(session: Session, printer_id: str, *, seconds: float) -> bool:
     """Keep a printer for one step; False when another step is being done with it, or it is not to be tried yet."""
     free = or_(Printer.busy_until.is_(None), Printer.busy_until < now())
     tried = or_(Printer.retry_at.is_(None), Printer.retry_at <= now())
-    return _won(
+    return won(
         session,
         update(Printer).where(Printer.id == printer_id, free, tried).values(busy_until=now(seconds)),
     )
@@ -173,7 +173,7 @@ def occupy(session: Session, printer_id: str, *, seconds: float) -> bool:
 
 def vacate(session: Session, printer_id: str) -> None:
     """Let a printer go after a step."""
-    _won(session, update(Printer).where(Printer.id == printer_id).values(busy_until=None))
+    won(session, update(Printer).where(Printer.id == printer_id).values(busy_until=None))
 
 
 def _due() -> ColumnElement[bool]:
@@ -188,8 +188,3 @@ def _due() -> ColumnElement[bool]:
 
 def _is_busy() -> ColumnElement[bool]:
     return select(Printer.id).where(Printer.id == PrintTask.printer_id, Printer.busy_until >= now()).exists()
-
-
-def _won(session: Session, statement: Any) -> bool:
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
-    return result.rowcount == 1

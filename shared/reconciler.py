@@ -9,15 +9,17 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from shared import liveness, renders, unattended
 from shared.database import DATABASE_AWAY
+from shared.models import Render
 from shared.tracing import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from shared.database import Database
-    from shared.models import Render
     from shared.renders import Wake
     from shared.settings import Settings
 
@@ -59,7 +61,7 @@ def reconcile(
     requeued: list[Wake] = []
     poisoned = 0
     with database.reading() as session:
-        lost = unattended.lost(session, dead_after=settings.worker_dead_after) if judge_workers else ()
+        lost = unattended.lost(session, dead_after=settings.worker_dead_after if judge_workers else None)
     for render in lost:
         state = _give_back(database, settings, render)
         if state is renders.State.QUEUED:
@@ -76,6 +78,10 @@ def _give_back(database: Database, settings: Settings, render: Render) -> render
     reason = f"worker {render.worker_id} fell silent or was overdue in attempt {render.attempt}"
     try:
         with database.writing() as session:
+            # Whoever was stopped in the middle of writing its end holds the row, and must not keep the others waiting.
+            free = select(Render.id).where(Render.id == render.id).with_for_update(skip_locked=True)
+            if session.scalar(free) is None:
+                return None
             return renders.lose(session, render, reason=reason, max_losses=settings.max_losses)
     except DATABASE_AWAY:
         raise

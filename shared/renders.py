@@ -5,11 +5,11 @@
     queued ──claim──▶ running ──succeed──▶ succeeded
       ▲  │               │ ├────fail────▶ failed
       │  └───cancel──▶ cancelled ◀─cancel─┤
-      └───────────────lose────────────────┘  (failed, cause ``poisoned``, when it was lost too often)
+      └──lose, give back─┘ └───poison───▶ failed  (lost too often)
 
-Each transition is one conditional UPDATE that tells whether it won. ``attempt`` is the fencing token: it grows with
-each claim, and only the holder of the present attempt may end it, so a worker that was paused while its work was given
-away changes nothing when it wakes up.
+`TRANSITIONS` is the whole of it. Each transition is one conditional UPDATE that tells whether it won. ``attempt`` is
+the fencing token: it grows with each claim, and only the holder of the present attempt may end it, so a worker that was
+paused while its work was given away changes nothing when it wakes up.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, and_, case, null, select, update
+from sqlalchemy import and_, case, null, or_, select, update
 from sqlalchemy.orm import defer
 
-from shared.database import now
+from shared.database import now, won
+from shared.limits import OVERDUE_SECONDS
 from shared.models import Render
-from shared.render_keys import transient_stem
+from shared.render_keys import blob_key, transient_stem
+from shared.retirement import retire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Update
     from sqlalchemy.orm import Session
 
-# Beyond its own limits a render gets this long before it counts as lost although its worker lives: the worker's own
-# limits act first, and this is for the case that they did not.
-OVERDUE_SECONDS = 30
+# Attempts that ended through no fault of the render are kept, too, for whoever asks what became of it: the last few.
+MOST_PUT_OFFS_KEPT = 10
 
 
 class State(enum.StrEnum):
@@ -63,6 +65,47 @@ LIGHT = (defer(Render.content, raiseload=True), defer(Render.data, raiseload=Tru
 ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 # Causes that the sender of the template or the data can mend.
 CALLERS_CAUSES = (Cause.TEMPLATE, Cause.DATA)
+
+
+class Loss(enum.StrEnum):
+    """Why an attempt came to nothing, so that its render was queued again."""
+
+    WORKER = "worker"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    SHUTDOWN = "shutdown"
+    STORAGE = "storage"
+    DATABASE = "database"
+
+
+# Nothing that the render did: it is tried again as often as it takes.
+BLAMELESS = (Loss.SHUTDOWN, Loss.STORAGE, Loss.DATABASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One way from state to state.
+
+    Attributes:
+        name: What it is called here.
+        before: The states that it leads from.
+        after: The state that it leads to.
+    """
+
+    name: str
+    before: tuple[State, ...]
+    after: State
+
+
+CLAIM = Transition("claim", (State.QUEUED,), State.RUNNING)
+SUCCEED = Transition("succeed", (State.RUNNING,), State.SUCCEEDED)
+FAIL = Transition("fail", (State.RUNNING,), State.FAILED)
+CANCEL = Transition("cancel", (State.QUEUED, State.RUNNING), State.CANCELLED)
+WITHDRAW = Transition("withdraw", (State.QUEUED,), State.CANCELLED)
+LOSE = Transition("lose", (State.RUNNING,), State.QUEUED)
+GIVE_BACK = Transition("give back", (State.RUNNING,), State.QUEUED)
+POISON = Transition("poison", (State.RUNNING,), State.FAILED)
+TRANSITIONS = (CLAIM, SUCCEED, FAIL, CANCEL, WITHDRAW, LOSE, GIVE_BACK, POISON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +211,12 @@ def claim(session: Session, render_id: str, *, worker_id: str, child_pid: int, g
         child_pid: Which of the worker's children will do it.
         grace: Seconds from the end of its time limit until the child is killed.
     """
+    # One that was put off is not taken before its time, also when a second message of it comes.
+    is_due = or_(Render.attempt == 0, Render.queued_at <= now())
     statement = (
-        update(Render)
-        .where(Render.id == render_id, Render.state == State.QUEUED)
+        _move(CLAIM, render_id)
+        .where(is_due)
         .values(
-            state=State.RUNNING,
             worker_id=worker_id,
             child_pid=child_pid,
             attempt=Render.attempt + 1,
@@ -187,11 +231,11 @@ def claim(session: Session, render_id: str, *, worker_id: str, child_pid: int, g
 
 def succeed(session: Session, render_id: str, *, attempt: int, result: Result) -> bool:
     """End an attempt well; False when the attempt is no longer the render's, and the result must be thrown away."""
-    return _end(
+    has_won = _end(
         session,
+        SUCCEED,
         render_id,
         attempt,
-        state=State.SUCCEEDED,
         blob_key=result.blob_key,
         media_type=result.media_type,
         extension=result.extension,
@@ -202,6 +246,12 @@ def succeed(session: Session, render_id: str, *, attempt: int, result: Result) -
         warnings=list(result.warnings),
         used=None if result.used is None else dict(result.used),
     )
+    if has_won and attempt > 1:
+        # What a killed attempt was about to store may arrive at any time.
+        stem = session.scalar(select(Render.blob_stem).where(Render.id == render_id)) or ""
+        earlier = range(1, attempt)
+        retire(session, (blob_key(stem, attempt=one, extension=result.extension) for one in earlier))
+    return has_won
 
 
 def fail(
@@ -217,9 +267,9 @@ def fail(
     """End an attempt badly, for a reason that a new attempt would not cure; False when it is no longer the render's."""
     return _end(
         session,
+        FAIL,
         render_id,
         attempt,
-        state=State.FAILED,
         cause=cause,
         # PostgreSQL can store neither NUL nor half a character, and an engine's message may quote the document.
         error=error.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode(),
@@ -228,16 +278,13 @@ def fail(
     )
 
 
-def _end(session: Session, render_id: str, attempt: int, *, state: State, **values: Any) -> bool:
-    won = _ended(
-        session,
-        render_id,
-        update(Render)
-        .where(Render.id == render_id, Render.state == State.RUNNING, Render.attempt == attempt)
-        .values(state=state, finished_at=now(), **values),
-    )
+def _end(session: Session, transition: Transition, render_id: str, attempt: int, **values: Any) -> bool:
+    statement = _move(transition, render_id, attempt=attempt).values(finished_at=now(), **values)
+    if _ended(session, render_id, statement):
+        return True
     # Whoever did not hear whether the commit came through asks again, and is told what became of it.
-    return won or session.scalar(select(Render.attempt).where(Render.id == render_id, Render.state == state)) == attempt
+    so_ended = select(Render.attempt).where(Render.id == render_id, Render.state == transition.after)
+    return session.scalar(so_ended) == attempt
 
 
 def too_long(render: Render) -> str:
@@ -254,14 +301,8 @@ def cancel(session: Session, render_id: str, *, only_queued: bool = False, error
         only_queued: Whether one that has begun goes on.
         error: Why the farm gave it up, if it was the farm.
     """
-    states = (State.QUEUED,) if only_queued else (State.QUEUED, State.RUNNING)
-    return _ended(
-        session,
-        render_id,
-        update(Render)
-        .where(Render.id == render_id, Render.state.in_(states))
-        .values(state=State.CANCELLED, finished_at=now(), error=error),
-    )
+    statement = _move(WITHDRAW if only_queued else CANCEL, render_id)
+    return _ended(session, render_id, statement.values(finished_at=now(), error=error))
 
 
 def holds(session: Session, render_id: str, *, attempt: int) -> bool:
@@ -311,16 +352,19 @@ def unkeep(session: Session, render_ids: Sequence[str]) -> list[str]:
     return [key for pair in keys for key in pair if key]
 
 
-def held_by_child(session: Session, *, worker_id: str, child_pid: int) -> Sequence[Render]:
-    """Return what one child of a worker has claimed and not ended."""
-    return session.scalars(
-        select(Render)
-        .where(Render.state == State.RUNNING, Render.worker_id == worker_id, Render.child_pid == child_pid)
-        .options(*LIGHT)
-    ).all()
+def held_by_child(session: Session, render_id: str, *, worker_id: str, child_pid: int) -> Render | None:
+    """Return a render if it is running in this child, else None."""
+    held = select(Render).where(Render.id == render_id, Render.state == State.RUNNING)
+    return session.scalar(held.where(Render.worker_id == worker_id, Render.child_pid == child_pid))
 
 
-def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> State | None:
+def held_by(session: Session, *, worker_id: str) -> Sequence[Render]:
+    """Return what a worker has claimed and not ended."""
+    held = select(Render).where(Render.state == State.RUNNING, Render.worker_id == worker_id)
+    return session.scalars(held.options(*LIGHT)).all()
+
+
+def lose(session: Session, render: Render, *, reason: str, max_losses: int, cause: Loss = Loss.WORKER) -> State | None:
     """Queue a render again whose attempt died with its worker or child; fail it when that happened too often.
 
     Args:
@@ -328,39 +372,65 @@ def lose(session: Session, render: Render, *, reason: str, max_losses: int) -> S
         render: The running render, as it was read.
         reason: What became of the attempt, for the person who asks why.
         max_losses: Lost attempts after which it fails as ``poisoned``.
+        cause: The same in one word.
 
     Returns:
         The new state; None when the attempt ended before.
     """
-    losses = [
-        *render.losses,
-        {
-            "attempt": render.attempt,
-            "workerId": render.worker_id,
-            "reason": reason,
-            "at": dt.datetime.now(dt.UTC).isoformat(),
-        },
-    ]
-    values: dict[str, Any]
-    if len(losses) >= max_losses:
-        error = f"Given up after {len(losses)} attempts that ended with the worker's or its child's death: {reason}"
-        values = {"state": State.FAILED, "cause": Cause.POISONED, "error": error, "finished_at": now()}
-    else:
-        values = {
-            "state": State.QUEUED,
-            "queued_at": now(),
-            "worker_id": None,
-            "child_pid": None,
-            "deadline_at": None,
-            "started_at": None,
-        }
-    lost = (
-        update(Render)
-        .where(Render.id == render.id, Render.state == State.RUNNING, Render.attempt == render.attempt)
-        .values(losses=losses, **values)
+    losses = _with_loss(render, cause, reason)
+    counted = sum(one.get("cause") not in BLAMELESS for one in losses)
+    if counted < max_losses:
+        return State.QUEUED if _requeue(session, LOSE, render, losses) else None
+    error = f"Given up after {counted} attempts that came to nothing, the last one because of this: {reason}"
+    poisoned = _move(POISON, render.id, attempt=render.attempt).values(
+        losses=losses, cause=Cause.POISONED, error=error, finished_at=now()
     )
-    won = _ended(session, render.id, lost) if values["state"] in ENDED else _won(session, lost)
-    return cast("State", values["state"]) if won else None
+    return State.FAILED if _ended(session, render.id, poisoned) else None
+
+
+def give_back(session: Session, render: Render, *, reason: str, cause: Loss, seconds: float = 0) -> bool:
+    """Queue a render again whose attempt cannot go on through no fault of its own; False when it ended before.
+
+    Args:
+        session: A writing transaction.
+        render: The running render, as it was read.
+        reason: Why, for the person who asks.
+        cause: The same in one word: one of `BLAMELESS`, or a time limit that struck while a server was waited for.
+        seconds: How long nobody is to take it.
+    """
+    return _requeue(session, GIVE_BACK, render, _with_loss(render, cause, reason), seconds)
+
+
+def _with_loss(render: Render, cause: Loss, reason: str) -> list[dict[str, Any]]:
+    """Return the lost attempts of a render with one more, of those that nobody is to blame for only the last few."""
+    loss = {
+        "attempt": render.attempt,
+        "workerId": render.worker_id,
+        "cause": str(cause),
+        "reason": reason,
+        "at": dt.datetime.now(dt.UTC).isoformat(),
+    }
+    losses: list[dict[str, Any]] = [*render.losses, loss]
+    blameless = [one for one in losses if one.get("cause") in BLAMELESS]
+    forgotten = blameless[:-MOST_PUT_OFFS_KEPT]
+    return [one for one in losses if one not in forgotten]
+
+
+def _requeue(
+    session: Session, transition: Transition, render: Render, losses: list[dict[str, Any]], seconds: float = 0
+) -> bool:
+    statement = _move(transition, render.id, attempt=render.attempt).values(
+        losses=losses, queued_at=now(seconds), worker_id=None, child_pid=None, deadline_at=None, started_at=None
+    )
+    return won(session, statement)
+
+
+def _move(transition: Transition, render_id: str, *, attempt: int | None = None) -> Update:
+    """Begin the UPDATE of a transition, which changes only a render that is where the transition leads from."""
+    statement = update(Render).where(Render.id == render_id, Render.state.in_(transition.before))
+    if attempt is not None:
+        statement = statement.where(Render.attempt == attempt)
+    return statement.values(state=transition.after)
 
 
 def _ended(session: Session, render_id: str, statement: Any) -> bool:
@@ -373,8 +443,3 @@ def _ended(session: Session, render_id: str, statement: Any) -> bool:
 
         aftermath.settle(session, render_id)
     return followed is not None
-
-
-def _won(session: Session, statement: Any) -> bool:
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
-    return result.rowcount == 1

@@ -1,10 +1,12 @@
 """Objects whose rows go: noted in the transaction that deletes the rows, removed after its commit.
 
-Whoever is killed between the two leaves a note, and the sweep (`sweeps.sweep_retired`) finds it.
+Whoever is killed between the two leaves a note, and the sweep (`sweeps.sweep_retired`) finds it. The sweep says in the
+note that it takes the object (`TAKEN`) before it does: whoever is about to write a row that names it hears of that.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from shared.database import Database
     from shared.storage import Storage
+
+# When an object was retired that the sweep is removing: long enough ago for every sweep, if this one is killed.
+TAKEN = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 log = logger(__name__)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from shared import reports, templates, unattended
 from shared.database import now
 from shared.exceptions import NotFoundError
 from shared.models import Render, RetiredObject
 from shared.renders import State
+from shared.retirement import TAKEN
 from shared.storage import StorageError
 from shared.tracing import logger
 
@@ -122,7 +123,7 @@ def sweep_retired(database: Database, storage: Storage, *, older_than: float) ->
                 .order_by(RetiredObject.key)
                 .limit(BATCH)
             ).all()
-        gone = [key for key in batch if _remove(storage, [key])]
+        gone = [key for key in _taken(database, batch) if _remove(storage, [key])]
         if gone:
             with database.writing() as session:
                 forget = delete(RetiredObject).where(RetiredObject.key.in_(gone))
@@ -131,6 +132,16 @@ def sweep_retired(database: Database, storage: Storage, *, older_than: float) ->
         if len(batch) < BATCH:
             return removed
         last = batch[-1]
+
+
+def _taken(database: Database, keys: Sequence[str]) -> Sequence[str]:
+    """Say of retired objects that they are being removed, and return those of which no row was written meanwhile."""
+    if not keys:
+        return ()
+    take = update(RetiredObject).where(RetiredObject.key.in_(keys)).values(retired_at=TAKEN)
+    with database.writing() as session:
+        returning = take.returning(RetiredObject.key).execution_options(synchronize_session=False)
+        return session.scalars(returning).all()
 
 
 def sweep_template_versions(database: Database) -> int:

@@ -36,7 +36,7 @@ class Tended:
     """What one look found and did.
 
     Attributes:
-        given_back: Errands whose lease was over.
+        given_back: Errands that were lost.
         rung: Errands rung for.
         settled: Ended renders whose record had not heard of it.
     """
@@ -50,7 +50,12 @@ NOTHING = Tended(0, 0)
 
 
 def tend(
-    database: Database, settings: Settings, *, waiting: Callable[[str], int], ring: Callable[[Errand], bool]
+    database: Database,
+    settings: Settings,
+    *,
+    waiting: Callable[[str], int],
+    ring: Callable[[Errand], bool],
+    judge_workers: bool = True,
 ) -> Tended:
     """Give back what was lost, and ring for what is due and has no message.
 
@@ -59,14 +64,17 @@ def tend(
         settings: The limits.
         waiting: Counts the messages that wait in a queue.
         ring: Announces an errand, and says whether the broker took it.
+        judge_workers: Whether silent workers count as dead, as for the reconciler.
     """
+    dead_after = settings.worker_dead_after if judge_workers else None
     with database.reading() as session:
-        lost = any(leases.is_over(session, model) for _, model in LEASED) or print_agents.is_lapsed(session)
+        lost = any(leases.is_lost(session, model, dead_after=dead_after) for _, model in LEASED)
+        lost = lost or print_agents.is_lapsed(session)
     given_back = 0
     if lost:
         # Only then: SQLite has one writer, and this is asked every few seconds.
         with database.writing() as session:
-            given_back = sum(leases.give_back(session, model, error=LOST) for _, model in LEASED)
+            given_back = sum(leases.give_back(session, model, dead_after=dead_after, error=LOST) for _, model in LEASED)
             given_back += print_agents.lapse(session)
     with database.reading() as session:
         found = _waiting(session, older_than=settings.republish_after)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, text
 
+from shared import liveness
 from shared.database import now
-from shared.models import HistoryRecord, Render, Worker
+from shared.models import HistoryRecord, Render
 from shared.record_status import Status
 from shared.renders import ENDED, LIGHT, State
 
@@ -17,22 +18,23 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def lost(session: Session, *, dead_after: float) -> Sequence[Render]:
-    """Return the running renders whose worker has been silent too long or is gone, and the overdue ones."""
-    alive = select(Worker.id).where(Worker.seen_at >= now(-dead_after))
-    return session.scalars(
-        select(Render)
-        .where(
-            Render.state == State.RUNNING,
-            Render.worker_id.not_in(alive) | (Render.deadline_at < now()),
-        )
-        .options(*LIGHT)
-    ).all()
+def lost(session: Session, *, dead_after: float | None) -> Sequence[Render]:
+    """Return the running renders whose worker has been silent too long or is gone, and the overdue ones.
+
+    Args:
+        session: A transaction.
+        dead_after: Seconds of silence after which a worker counts as dead; None: no worker is judged now.
+    """
+    is_lost = Render.deadline_at < now()
+    if dead_after is not None:
+        is_lost |= Render.worker_id.not_in(liveness.ids_alive(dead_after=dead_after))
+    return session.scalars(select(Render).where(Render.state == State.RUNNING, is_lost).options(*LIGHT)).all()
 
 
 def queued_counts(session: Session) -> dict[str, int]:
-    """Count the renders that wait in each queue."""
-    statement = select(Render.queue, func.count()).where(Render.state == State.QUEUED).group_by(Render.queue)
+    """Count the renders that wait in each queue, and are not put off."""
+    waiting = (Render.state == State.QUEUED, Render.queued_at <= now())
+    statement = select(Render.queue, func.count()).where(*waiting).group_by(Render.queue)
     return dict(session.execute(statement).all())
 
 

@@ -6,13 +6,14 @@ from shared.models.printing import Printer, PrintTask
 from shared.models.rendering import Render, Report, SpentName, Template, TemplateVersion
 from shared.models.scheduling import Schedule, Task
 from shared.models.stored import Asset, RetiredObject
-from shared.models.workers import Worker
+from shared.models.workers import Duty, Worker
 
 __all__ = [
     "BY_CODE_POINT",
     "Asset",
     "Base",
     "Comparison",
+    "Duty",
     "HistoryRecord",
     "Leased",
     "Preview",

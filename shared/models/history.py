@@ -20,11 +20,17 @@ SEARCHED = ("template_name", "trace_id", "file_name", "created_by")
 class Leased:
     """The columns of work that a worker takes for a limited time. Only `shared.leases` writes ``state``.
 
-    ``attempt`` counts claims and is the fencing token, as that of a render is. An attempt whose lease is over is lost.
+    ``attempt`` counts claims and is the fencing token, as that of a render is. An attempt is lost whose lease is
+    over, or whose worker is gone (``worker_id``; None: one of an earlier release has it, which does not say who it is).
     """
 
     state: Mapped[str] = mapped_column(default="queued")
     attempt: Mapped[int] = mapped_column(default=0)
+    # Attempts that died with their worker or were never heard of again; and such as a part of the farm was away for.
+    # The server's defaults are for older workers.
+    losses: Mapped[int] = mapped_column(default=0, server_default="0")
+    put_offs: Mapped[int] = mapped_column(default=0, server_default="0")
+    worker_id: Mapped[str | None]
     lease_until: Mapped[dt.datetime | None]
     queued_at: Mapped[dt.datetime] = mapped_column(default=now())
     finished_at: Mapped[dt.datetime | None]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, false, text, true
+from sqlalchemy import BigInteger, ForeignKey, Index, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import now
-from shared.models.base import BY_CODE_POINT, Base
+from shared.models.base import BY_CODE_POINT, Base, index_of_some
 
 
 class Printer(Base):
@@ -21,15 +21,7 @@ class Printer(Base):
     """
 
     __tablename__ = "printers"
-    __table_args__ = (
-        Index(
-            "printers_default",
-            "is_default",
-            unique=True,
-            sqlite_where=text("is_default"),
-            postgresql_where=text("is_default"),
-        ),
-    )
+    __table_args__ = (index_of_some("printers_default", "is_default", where="is_default", unique=True),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(BY_CODE_POINT, unique=True)
@@ -66,12 +58,7 @@ class PrintTask(Base):
         Index("print_tasks_by_status", "status", "created_at", "id"),
         Index("print_tasks_by_printer", "printer_name", "status", "created_at", "id"),
         Index("print_tasks_by_trace", "trace_id"),
-        Index(
-            "print_tasks_due",
-            "due_at",
-            sqlite_where=text("due_at IS NOT NULL"),
-            postgresql_where=text("due_at IS NOT NULL"),
-        ),
+        index_of_some("print_tasks_due", "due_at", where="due_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database import now
-from shared.models.base import BY_CODE_POINT, Base
+from shared.models.base import BY_CODE_POINT, Base, index_of_some
+
+# Reports that exist for others than the sweep.
+_SHOWN = "removed_at IS NULL"
 
 
 class TemplateVersion(Base):
@@ -73,7 +76,9 @@ class Render(Base):
         Index("renders_by_finish", "finished_at", "id"),
         Index("renders_by_size", "size", "id"),
         # The sweep asks for these every minute, and the kept ones are many more.
-        Index("renders_unkept", "finished_at", sqlite_where=text("NOT kept"), postgresql_where=text("NOT kept")),
+        index_of_some("renders_unkept", "finished_at", where="NOT kept"),
+        # How much waits, of whom: asked before anything is accepted.
+        index_of_some("renders_waiting", "queue", "created_by", where="state = 'queued'"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -120,11 +125,6 @@ class Render(Base):
     used: Mapped[dict[str, Any] | None]
 
 
-def _index_of_shown(name: str, *columns: str) -> Index:
-    """Return an index of the reports that exist for others than the sweep."""
-    return Index(name, *columns, sqlite_where=text("removed_at IS NULL"), postgresql_where=text("removed_at IS NULL"))
-
-
 class Report(Base):
     """What jsreport's users keep of a render: a name, a permanent link, a lifetime of its own.
 
@@ -135,23 +135,13 @@ class Report(Base):
     __tablename__ = "reports"
     __table_args__ = (
         # Orders of lists over OData, and what is looked for in them.
-        _index_of_shown("reports_by_creation", "created_at", "id", "name"),
-        _index_of_shown("reports_by_name", "name", "id"),
-        _index_of_shown("reports_by_task", "task_id", "created_at", "id"),
-        _index_of_shown("reports_by_template", "template_shortid", "created_at", "id"),
-        _index_of_shown("reports_by_public", "public", "created_at", "id"),
-        Index(
-            "reports_by_expiry",
-            "expires_at",
-            sqlite_where=text("expires_at IS NOT NULL"),
-            postgresql_where=text("expires_at IS NOT NULL"),
-        ),
-        Index(
-            "reports_removed",
-            "removed_at",
-            sqlite_where=text("removed_at IS NOT NULL"),
-            postgresql_where=text("removed_at IS NOT NULL"),
-        ),
+        index_of_some("reports_by_creation", "created_at", "id", "name", where=_SHOWN),
+        index_of_some("reports_by_name", "name", "id", where=_SHOWN),
+        index_of_some("reports_by_task", "task_id", "created_at", "id", where=_SHOWN),
+        index_of_some("reports_by_template", "template_shortid", "created_at", "id", where=_SHOWN),
+        index_of_some("reports_by_public", "public", "created_at", "id", where=_SHOWN),
+        index_of_some("reports_by_expiry", "expires_at", where="expires_at IS NOT NULL"),
+        index_of_some("reports_removed", "removed_at", where="removed_at IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""Signs of life."""
+"""Signs of life, and who does the periodic duties."""
 
 from __future__ import annotations
 
@@ -24,3 +24,18 @@ class Worker(Base):
     recipes: Mapped[dict[str, Any]]
     started_at: Mapped[dt.datetime] = mapped_column(default=now())
     seen_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
+
+
+class Duty(Base):
+    """A periodic duty: when somebody began it last, and who is at it (`shared.duties`).
+
+    ``resumed_at`` is when it was begun after a time in which nobody did it for long.
+    """
+
+    __tablename__ = "duties"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str | None]
+    begun_at: Mapped[dt.datetime]
+    resumed_at: Mapped[dt.datetime]
+    lease_until: Mapped[dt.datetime | None]

@@ -139,3 +139,12 @@ def test_a_render_whose_end_cannot_be_written_keeps_no_other_from_being_given_ba
 
     assert done.poisoned == 1
     assert [orders.row(database, one).state for one in (stuck, other)] == ["running", "failed"]
+
+
+def test_an_overdue_render_is_given_back_also_when_no_worker_is_judged(database, settings):
+    render_id = orders.submitted(database)
+    orders.claimed(database, render_id)
+    with database.writing() as session:
+        session.execute(update(Render).values(deadline_at=now(-1)))
+
+    assert look(database, settings, judge_workers=False)[1] == [render_id]

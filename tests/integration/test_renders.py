@@ -11,6 +11,7 @@ from sqlalchemy import event, update
 
 from shared import render_keys, renders, unattended
 from shared.database import now
+from shared.limits import OVERDUE_SECONDS
 from shared.models import Render, Worker
 from shared.renders import Cause, State
 
@@ -36,7 +37,7 @@ def test_a_claim_takes_the_render_and_counts_the_attempt(database):
     assert claimed.started_at >= claimed.queued_at
     # time limit 10 + grace 5 + what an overdue render is given
     assert claimed.deadline_at - claimed.started_at == pytest.approx(
-        dt.timedelta(seconds=15 + renders.OVERDUE_SECONDS), abs=dt.timedelta(seconds=1)
+        dt.timedelta(seconds=15 + OVERDUE_SECONDS), abs=dt.timedelta(seconds=1)
     )
 
 
