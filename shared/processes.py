@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import math
 import os
 import platform
 import sys
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-# gunicorn's time to let running requests end; a supervisor waits a little longer, for Celery too, and then kills.
-GRACEFUL_SECONDS = 4
+# Past the grace, for telling those who still wait for their renders to come again.
+ANSWER_SECONDS = 1
 # A client may keep a connection open between requests for this long.
 KEEPALIVE_SECONDS = 15
 
@@ -28,12 +29,12 @@ def gateway(settings: Settings) -> list[str]:
     """Return the command line of the gateway."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return [
-        *_module("gunicorn"),
+        *_module("api"),
         "--bind", f"{host}:{settings.port}",
         "--worker-class", "api.server.GatewayWorker",
         "--workers", str(settings.gateway_processes),
         "--threads", str(settings.gateway_threads),
-        "--graceful-timeout", str(GRACEFUL_SECONDS),
+        "--graceful-timeout", str(math.ceil(settings.shutdown_grace) + ANSWER_SECONDS),
         "--timeout", "120",
         "--keep-alive", str(KEEPALIVE_SECONDS),
         # gunicorn's most: a filter, and the link to its next page, may be long.

@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import enum
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, and_, delete, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from shared import liveness, renders
-from shared.database import now
+from shared.database import now, won
 from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.models import Render, Schedule, Task
 from shared.renders import CALLERS_CAUSES, ENDED
-from shared.storage import StorageError
 from shared.submissions import Order, ReportWish, TemplateChoice, accept
 from shared.tracing import logger
 
@@ -107,7 +106,6 @@ class Submitter:
         Raises:
             InvalidRequestError: The template cannot be rendered.
             NotFoundError: The template is gone.
-            StorageError: Large data could not be stored.
         """
         order = Order(
             trace_id=trace_id,
@@ -199,8 +197,6 @@ def retry(submitter: Submitter, *, at: dt.datetime | None = None) -> None:
             _retry_one(submitter, task, schedule, states)
         except NotWonError:
             continue
-        except StorageError as error:
-            log.warning("task not tried again", trace_id=task.trace_id, task_id=task.id, error=str(error))
 
 
 def forget(database: Database, *, keep: float) -> None:
@@ -213,12 +209,6 @@ def forget(database: Database, *, keep: float) -> None:
     gone = to_forget(keep).order_by(Task.created_at).limit(BATCH)
     with database.writing() as session:
         session.execute(delete(Task).where(Task.id.in_(gone)).execution_options(synchronize_session=False))
-
-
-def won(session: Session, statement: Any) -> bool:
-    """Run a conditional UPDATE, and say whether its condition held."""
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
-    return result.rowcount == 1
 
 
 def _retry_one(submitter: Submitter, task: Task, schedule: Schedule | None, states: Mapping[str, str]) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
+from celery.worker import state
 
 from shared import queues
 from shared.database import Database
@@ -24,8 +26,10 @@ from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
 from workers import registry
 from workers.children import RenderRequest
+from workers.foreman import Foreman
 from workers.heartbeat import Heartbeat
 from workers.limits import limit_memory
+from workers.watchdog import Waiting, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
     from workers.assets import AssetCache
     from workers.maintenance import Caretaker
     from workers.rendering import Renderer
+
+# From the end of a worker until it ends without the threads that it still has.
+EXIT_SECONDS = 3
 
 log = logger(__name__)
 
@@ -57,7 +64,7 @@ class WorkerProcess:
         self.storage = create_storage(settings)
         self.redis = connect(settings.broker)
         self.registry = registry.Registry()
-        self.heartbeat: Heartbeat | None = None
+        self.foreman: Foreman | None = None
         self.renderer: Renderer | None = None
         self.asset_cache: AssetCache | None = None
         self.caretaker: Caretaker | None = None
@@ -75,36 +82,61 @@ class WorkerProcess:
 
     def begin(self, sender: Any, **_: object) -> None:
         """In the parent, when it is about to take messages: give the first sign of life."""
-        self.heartbeat = Heartbeat(
-            database=Database(self.settings.database, pool_size=0),
+        identity = WorkerIdentity(
+            id=self.worker_id,
+            name=sender.hostname,
+            pid=os.getpid(),
+            queues=self._queues(),
+            children=sender.controller.concurrency,
+            recipes=self.registry.states,
+        )
+        # Each thread has a database that keeps no connection open: a child may be forked at any time.
+        url, interval = self.settings.database, self.settings.heartbeat_interval
+        heartbeat = Heartbeat(database=Database(url, pool_size=0), identity=identity, interval=interval)
+        self.foreman = Foreman(
+            database=Database(url, pool_size=0),
             settings=self.settings,
-            identity=WorkerIdentity(
-                id=self.worker_id,
-                name=sender.hostname,
-                pid=os.getpid(),
-                queues=self._queues(),
-                children=sender.controller.concurrency,
-                recipes=self.registry.states,
+            worker_id=self.worker_id,
+            name=sender.hostname,
+            heartbeat=heartbeat,
+            watchdog=Watchdog(
+                after=self.settings.worker_silent_after,
+                # Asked now: a loop that consumes nothing may think that it has no queues.
+                waiting=Waiting(self.settings.broker, self._queues()),
+                taken=lambda: state.all_total_count[0],
+                is_free=lambda: len(state.active_requests) < sender.controller.concurrency,
             ),
             publish=self.publish,
             announce=self.announce,
         )
-        self.app.tasks[queues.RENDER_TASK].heartbeat = self.heartbeat
-        self.heartbeat.start()
+        self.app.tasks[queues.RENDER_TASK].foreman = self.foreman
+        heartbeat.start()
+        self.foreman.start()
 
     def begin_child(self, **_: object) -> None:
         """In a child, after the fork: drop what is the parent's, and accept limits."""
         self.database.forget_after_fork()
         self.redis = connect(self.settings.broker)
+        # A thread of the parent may have been in the middle of asking.
+        queues.guard(self.app)
         if self.renderer is not None:
             limit_memory(self.settings.render_memory_bytes)
 
+    def drain(self, **_: object) -> None:
+        """In the parent, in a signal's handler: let what was begun end, and see to it that the rest goes to others."""
+        if self.foreman is not None:
+            self.foreman.drain()
+
     def end(self, **_: object) -> None:
         """In the parent, at the end: sign off, and leave nothing behind."""
-        if self.heartbeat is not None:
-            self.heartbeat.stop()
+        if self.foreman is not None:
+            self.foreman.stop()
         if self.asset_cache is not None:
             self.asset_cache.close()
+        # Python waits for threads: one that a slow printer holds up must not hold up the worker that follows.
+        last = threading.Timer(EXIT_SECONDS, os._exit, (0,))
+        last.daemon = True
+        last.start()
 
     def publish(self, wake: Wake) -> bool:
         """Announce a render, and say whether the broker took it."""
@@ -166,6 +198,7 @@ class WorkerProcess:
             settings=self.settings,
             database=self.database,
             storage=self.storage,
+            worker_id=self.worker_id,
             waiting=lambda queue: queues.waiting_messages(self.redis, queue),
             publish=self.publish,
             ring=self.ring,
@@ -176,13 +209,23 @@ class WorkerProcess:
         if Kind.THUMBNAIL in kinds:
             from workers.thumbnails import ThumbnailMaker  # noqa: PLC0415
 
-            maker = ThumbnailMaker(settings=self.settings, database=self.database, storage=self.storage)
+            # A server that hangs must not hold the threads that the duties need, too.
+            maker = ThumbnailMaker(
+                settings=self.settings,
+                database=self.database,
+                storage=create_storage(self.settings, hasty=True),
+                worker_id=self.worker_id,
+            )
             self.errands[Kind.THUMBNAIL] = maker.make
         if Kind.COMPARISON in kinds:
             from workers.comparing import Comparer  # noqa: PLC0415
 
             comparer = Comparer(
-                settings=self.settings, database=self.database, storage=self.storage, announce=self.announce
+                settings=self.settings,
+                database=self.database,
+                storage=self.storage,
+                worker_id=self.worker_id,
+                announce=self.announce,
             )
             self.errands[Kind.COMPARISON] = comparer.compare
         if Kind.PRINT in kinds:
@@ -227,6 +270,7 @@ def create_app() -> Celery:
     signals.worker_ready.connect(_collect_garbage_again)
     signals.worker_process_init.connect(_collect_garbage_again)
     signals.worker_process_init.connect(process.begin_child)
+    signals.worker_shutting_down.connect(process.drain)
     signals.worker_shutdown.connect(process.end)
     # Signals hold their receivers weakly; the app holds the process.
     app.pressroom_process = process

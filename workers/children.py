@@ -1,35 +1,60 @@
-"""How a worker's parent learns that one of its rendering children is gone."""
+"""How a worker's parent learns that one of its rendering children did not end what it took."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
+from celery.worker.state import task_ready
 
-from workers.heartbeat import ChildLost
+from shared.renders import Loss
+from workers.foreman import Unfinished
+from workers.limits import EX_TEMPFAIL, HARD_LIMIT_SIGNAL
 
 if TYPE_CHECKING:
-    from workers.heartbeat import Heartbeat
+    from workers.foreman import Foreman
+
+# billiard says what a child died of in words only.
+_ENDED_BY_TIMER = re.compile(rf"\bsignal {HARD_LIMIT_SIGNAL.value}\b")
+_GAVE_UP = re.compile(rf"\bexitcode {EX_TEMPFAIL}\b")
 
 
 class RenderRequest(Request):  # type: ignore[misc]  # Celery ships no types.
-    """A render's message in the parent. Celery calls it there when the child that works on it dies."""
+    """A render's message in the parent. Celery calls it there when the child that works on it fails."""
 
     def on_timeout(self, soft: bool, timeout: float) -> None:  # noqa: FBT001  # Celery's signature.
-        """Note a child that is killed at the end of its time; the soft limit is handled in the child."""
+        """Note a child that is killed because it did not come to an end; the soft limit is handled in the child."""
         if not soft:
-            self._note(f"killed {timeout:g} s after it began", timed_out=True)
+            self._note(f"killed {timeout:g} s after it began", Loss.TIMEOUT)
         super().on_timeout(soft, timeout)
 
     def on_failure(self, exc_info: Any, *args: Any, **options: Any) -> None:
-        """Note a child that died by itself or was killed."""
+        """Note a child that died by itself, was killed, or raised: a render's own end is in its row, and raises not."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if isinstance(error, WorkerLostError | SystemExit):
-            self._note(str(error) or "the child exited", timed_out=False)
+        if not isinstance(error, WorkerLostError | SystemExit):
+            self._note(f"the child broke: {type(error).__name__}", Loss.CRASH)
+        elif _GAVE_UP.search(str(error)):
+            self._note("the database did not take its end", Loss.DATABASE)
+        else:
+            timed_out = bool(_ENDED_BY_TIMER.search(str(error)))
+            self._note(str(error) or "the child exited", Loss.CRASH, timed_out=timed_out)
+        if isinstance(error, MemoryError):
+            # Celery would raise it again, in its own loop, and serve nobody from then on.
+            task_ready(self)
+            return
         super().on_failure(exc_info, *args, **options)
 
-    def _note(self, reason: str, *, timed_out: bool) -> None:
-        heartbeat: Heartbeat | None = getattr(self.task, "heartbeat", None)
-        if heartbeat is not None and self.worker_pid is not None:
-            heartbeat.child_lost(ChildLost(self.worker_pid, reason, timed_out))
+    def _note(self, reason: str, cause: Loss, *, timed_out: bool = False) -> None:
+        foreman: Foreman | None = getattr(self.task, "foreman", None)
+        if foreman is not None:
+            foreman.note(
+                Unfinished(
+                    render_id=self.args[0],
+                    child_pid=self.worker_pid,
+                    reason=reason,
+                    cause=cause,
+                    timed_out=timed_out,
+                )
+            )

@@ -18,7 +18,7 @@ from shared.database import DATABASE_AWAY
 from shared.exceptions import NotFoundError
 from shared.memory import release_unused
 from shared.models import Comparison
-from shared.storage import StorageError
+from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import bind_trace, clear_trace, logger
 from workers import poppler
 from workers.differences import Listed, add_words_differing, values_differing
@@ -72,6 +72,7 @@ class Comparer:
         settings: Settings,  # noqa: ARG002  # Made as its neighbours are.
         database: Database,
         storage: Storage,
+        worker_id: str,
         announce: Callable[[str], None],
     ) -> None:
         """Take what comparing needs.
@@ -80,8 +81,10 @@ class Comparer:
             settings: The farm's settings.
             database: This process' database.
             storage: Where documents are read and overlays are written.
+            worker_id: Who makes them.
             announce: Says that a comparison ended.
         """
+        self._worker_id = worker_id
         self._database = database
         self._storage = storage
         self._announce = announce
@@ -91,7 +94,9 @@ class Comparer:
         began = time.monotonic()
         try:
             with self._database.writing() as session:
-                comparison = leases.claim(session, Comparison, comparison_id, seconds=LEASE_SECONDS)
+                comparison = leases.claim(
+                    session, Comparison, comparison_id, worker_id=self._worker_id, seconds=LEASE_SECONDS
+                )
         except DATABASE_AWAY as error:
             log.warning("comparison not claimed", comparison_id=comparison_id, error=str(error))
             return
@@ -133,9 +138,10 @@ class Comparer:
                 return self._result(attempt, before, after)
         except IncomparableError as error:
             return str(error)
-        except StorageError as error:
-            log.warning("storage failed", error=str(error))
-            return "The storage did not answer; ask again when it is back"
+        except (StorageError, *DATABASE_AWAY) as error:
+            part = "storage" if isinstance(error, StorageError) else "database"
+            log.warning("part away", part=part, error=str(error))
+            return f"The {part} did not answer; ask again when it is back"
         except Exception:
             log.exception("comparison broke")
             return "The comparison broke on these documents; the log says more by the trace id"
@@ -172,6 +178,10 @@ class Comparer:
         for side in (before, after):
             try:
                 payloads.append(history.payload(self._storage, side.record))
+            except CorruptObjectError as error:
+                raise IncomparableError(
+                    f"The stored request of history record {side.record.id!r} was damaged"
+                ) from error
             except NotFoundError as error:
                 attempt.notes.append(error.message)
                 return Listed()

@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
-from billiard.exceptions import SoftTimeLimitExceeded
-
-from shared.exceptions import NotFoundError, PressroomError, RenderError, TemplateError
+from shared.exceptions import NotFoundError, PressroomError, TemplateError
 from workers.stylesheets import with_absolute_urls
 
 if TYPE_CHECKING:
@@ -162,7 +160,10 @@ class FetchPolicy:
             raise self.failure
         try:
             yield
-        except (RenderError, MemoryError, SoftTimeLimitExceeded) as error:
+        except (FetchRefusedError, NotFoundError):
+            raise
+        except Exception as error:
+            # Also what nobody thought of: an engine would go on, and its document lack what it asked for.
             self.failure = error
             raise
 

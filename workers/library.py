@@ -9,7 +9,7 @@ import stamina
 
 from shared import templates
 from shared.database import DATABASE_AWAY
-from shared.exceptions import EngineError
+from shared.exceptions import PartAwayError
 from workers.engines import Source
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class StoredTemplates:
         """Return the number and text of the newest version of the template of this name; None when there is none.
 
         Raises:
-            EngineError: The database is away.
+            PartAwayError: The database is away.
         """
         try:
             for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=AWAY_SECONDS, wait_max=2):
                 with again, self._untorn():
                     return self._find(name)
         except DATABASE_AWAY as error:
-            raise EngineError("The stored templates cannot be read: submit the render again in a while") from error
+            raise PartAwayError("The stored templates cannot be read", part="database") from error
         raise AssertionError("unreachable")
 
     def _find(self, name: str) -> tuple[int, Source] | None:
@@ -93,7 +93,7 @@ class Reader:
         """Return the newest version of the template of this name; None when there is none.
 
         Raises:
-            EngineError: The database is away.
+            PartAwayError: The database is away.
         """
         found = self._stored.find(name)
         if found is None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from shared import firing, history_removal, reconciler, sweeps, tasks, tending
+from shared import duties, firing, history_removal, reconciler, sweeps, tasks, tending
 from shared.durations import SECONDS
 from shared.tasks import Submitter
 from shared.tracing import logger
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.storage import Storage
 
+# No object takes as long to be written.
+UNFINISHED_SECONDS = 3600
+
 log = logger(__name__)
 
 
@@ -33,6 +36,7 @@ class Caretaker:
         settings: Settings,
         database: Database,
         storage: Storage,
+        worker_id: str,
         waiting: Callable[[str], int],
         publish: Callable[[Wake], bool],
         ring: Callable[[Errand], bool],
@@ -43,6 +47,7 @@ class Caretaker:
             settings: The farm's settings.
             database: This process' database.
             storage: Where objects are removed.
+            worker_id: Who takes the turns.
             waiting: Counts the messages that wait in a queue.
             publish: Announces a render, and says whether the broker took it.
             ring: Announces an errand, as ``publish`` does.
@@ -50,74 +55,65 @@ class Caretaker:
         self._settings = settings
         self._database = database
         self._storage = storage
+        self._worker_id = worker_id
+        # What takes long, and one of this worker's threads is at.
+        self._under_way: set[str] = set()
+        self._lock = threading.Lock()
         self._waiting = waiting
         self._publish = publish
         self._ring = ring
-        self._locks = {duty: threading.Lock() for duty in ("sweep", "clean", "purge", "schedule", "tend")}
         self._submitter = Submitter(database=database, storage=storage, settings=settings, publish=publish)
-        self._looked_for_due_at = float("-inf")
-        self._tended_at = float("-inf")
-        self._looked_at: float | None = None
-        self._trusted_from = float("-inf")
 
     def reconcile(self) -> None:
         """Set going again what was lost."""
+        self._in_turn("reconcile", self._settings.reconcile_interval, self._reconcile)
+
+    def schedule(self) -> None:
+        """Fire the schedules that are due, and follow their tasks."""
+        self._in_turn("schedule", self._settings.schedule_interval, lambda: firing.look(self._submitter))
+
+    def tend(self) -> None:
+        """Set going again what was lost of the small queues' work, and ring for the next steps of print jobs."""
+        self._in_turn("tend", self._settings.print_interval, self._tend)
+
+    def sweep(self) -> None:
+        """Remove what nobody kept."""
+        self._alone("sweep", self._settings.sweep_interval, self._sweep)
+
+    def clean(self) -> None:
+        """Remove stored reports whose time has come."""
+        self._alone("clean", self._settings.reports_clean_interval, self._clean)
+
+    def purge(self) -> None:
+        """Remove history records and print tasks whose time has come."""
+        self._alone("purge", self._settings.purge_interval, self._purge)
+
+    def _reconcile(self) -> None:
         began = time.monotonic()
-        if self._looked_at is not None:
-            if began - self._looked_at < self._settings.reconcile_interval / 2:
-                # The messages of a time when nobody served the queue come all at once.
-                return
-            if began - self._looked_at > self._settings.worker_dead_after:
-                # While this could not look, the workers may not have been able to sign; they get the time to.
-                self._trusted_from = began + self._settings.worker_dead_after
         done = reconciler.reconcile(
             self._database,
             self._settings,
             waiting=self._waiting,
             publish=self._publish,
-            judge_workers=began >= self._trusted_from,
+            judge_workers=self._judges_workers("reconcile"),
         )
-        self._looked_at = began
         write = log.warning if done != reconciler.NOTHING else log.debug
         write("reconcile", duration_ms=round((time.monotonic() - began) * 1000), **asdict(done))
 
-    def sweep(self) -> None:
-        """Remove what nobody kept."""
-        self._alone("sweep", self._sweep)
+    def _judges_workers(self, duty: str) -> bool:
+        """Say whether silence means death. While nobody looked, workers may not have been able to sign."""
+        with self._database.reading() as session:
+            return duties.goes_on_since(session, duty, seconds=self._settings.worker_dead_after)
 
-    def clean(self) -> None:
-        """Remove stored reports whose time has come."""
-        self._alone("clean", self._clean)
-
-    def purge(self) -> None:
-        """Remove history records and print tasks whose time has come."""
-        self._alone("purge", self._purge)
-
-    def schedule(self) -> None:
-        """Fire the schedules that are due, and follow their tasks."""
-        lock = self._locks["schedule"]
-        if not lock.acquire(blocking=False):
-            return
-        try:
-            # As above: messages may come in a heap.
-            if time.monotonic() - self._looked_for_due_at >= self._settings.schedule_interval / 2:
-                self._looked_for_due_at = time.monotonic()
-                firing.look(self._submitter)
-        finally:
-            lock.release()
-
-    def tend(self) -> None:
-        """Set going again what was lost of the small queues' work, and ring for the next steps of print jobs."""
-        lock = self._locks["tend"]
-        if not lock.acquire(blocking=False):
-            return
-        try:
-            if time.monotonic() - self._tended_at >= self._settings.print_interval / 2:
-                self._tended_at = time.monotonic()
-                done = tending.tend(self._database, self._settings, waiting=self._waiting, ring=self._ring)
-                log.debug("tend", **asdict(done))
-        finally:
-            lock.release()
+    def _tend(self) -> None:
+        done = tending.tend(
+            self._database,
+            self._settings,
+            waiting=self._waiting,
+            ring=self._ring,
+            judge_workers=self._judges_workers("tend"),
+        )
+        log.debug("tend", **asdict(done))
 
     def _sweep(self) -> dict[str, int]:
         keep = self._settings.transient_keep
@@ -126,6 +122,7 @@ class Caretaker:
         return {
             "removed": sweeps.sweep_unkept(self._database, self._storage, older_than=keep),
             "retired_objects": sweeps.sweep_retired(self._database, self._storage, older_than=max(keep, longest)),
+            "unfinished": self._storage.remove_unfinished(older_than=UNFINISHED_SECONDS),
         }
 
     def _clean(self) -> dict[str, int]:
@@ -142,14 +139,31 @@ class Caretaker:
         done = history_removal.purge(self._database, self._storage, older_than=days * SECONDS["d"])
         return asdict(done)
 
-    def _alone(self, duty: str, work: Callable[[], dict[str, int]]) -> None:
-        """Do what may take longer than until it is due again; while it goes on, it is not begun a second time."""
-        lock = self._locks[duty]
-        if not lock.acquire(blocking=False):
-            return
+    def _alone(self, duty: str, interval: float, work: Callable[[], dict[str, int]]) -> None:
+        """Do what may take longer than until it is due again; while it goes on, nobody begins it a second time."""
+        with self._lock:
+            if duty in self._under_way:
+                return
+            self._under_way.add(duty)
+        try:
+            if self._take(duty, interval, keep=True):
+                self._keep_at(duty, work)
+        finally:
+            with self._lock:
+                self._under_way.remove(duty)
+
+    def _keep_at(self, duty: str, work: Callable[[], dict[str, int]]) -> None:
         try:
             began = time.monotonic()
             done = work()
             log.info(duty, duration_ms=round((time.monotonic() - began) * 1000), **done)
         finally:
-            lock.release()
+            duties.release(self._database, duty, holder=self._worker_id)
+
+    def _in_turn(self, duty: str, interval: float, work: Callable[[], object]) -> None:
+        """Do what is soon done; of the messages that come in a heap, after nobody served the queue, for one only."""
+        if self._take(duty, interval, keep=False):
+            work()
+
+    def _take(self, duty: str, interval: float, *, keep: bool) -> bool:
+        return duties.take(self._database, self._settings, duty, holder=self._worker_id, interval=interval, keep=keep)

@@ -12,16 +12,20 @@ is written down before the document goes out:
 from __future__ import annotations
 
 import contextlib
+import functools
+import tempfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shared import ipp, printer_options, printer_readings
 from shared.database import now
 from shared.ipp import JobState, Operation
 from shared.print_tasks import Status
+from shared.storage import CHUNK_BYTES, CorruptObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import IO
 
     from shared.models import Printer, PrintTask
     from shared.storage import Storage
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 # What is written down before a printer is given job and document at once.
 SENDING = "sending"
 NO_DOCUMENT = "The document is not in the storage any more"
+DAMAGED = "The stored document was damaged; nothing of it was printed"
 # Columns of a printer that answered, whatever it said.
 ANSWERED: dict[str, Any] = {"error": None, "failures": 0, "retry_at": None}
 STATE_ATTRIBUTES = (
@@ -79,6 +84,7 @@ class Step:
         printer: Its printer, likewise.
         document_key: The document's storage key; None: it has none.
         storage: Where that is.
+        document_sha256: The document's hash; None: the one that is kept with it is what it must have.
         note: Writes columns of the task down at once; raises `StepLostError`.
         keep: Called before each request, and again and again while a document goes out; raises `StepLostError`.
     """
@@ -89,6 +95,7 @@ class Step:
     storage: Storage
     note: Callable[..., None]
     keep: Callable[[], None]
+    document_sha256: str | None = None
 
     @property
     def device(self) -> ipp.Printer:
@@ -127,8 +134,8 @@ class Step:
         if wrong:
             return Outcome(Status.FAILED, "; ".join(problem for _, problem in wrong), reading=reading)
         with self._document() as document:
-            if document is None:
-                return Outcome(Status.FAILED, NO_DOCUMENT, reading=reading)
+            if isinstance(document, str):
+                return Outcome(Status.FAILED, document, reading=reading)
             ticket, operations = self._ticket(known), set(known.get("operations", []))
             if Operation.VALIDATE_JOB.title in operations:
                 device.validate(ticket)
@@ -207,9 +214,9 @@ class Step:
 
     def _send_again(self, job: ipp.Job) -> Outcome:
         with self._document() as document:
-            if document is None:
+            if isinstance(document, str):
                 self._drop(job.id)
-                return Outcome(Status.FAILED, NO_DOCUMENT)
+                return Outcome(Status.FAILED, document)
             return self._send(job.id, self._ticket(self.printer.capabilities or {}), document, dict(ANSWERED))
 
     def _note_job(self, job_id: int) -> None:
@@ -230,19 +237,30 @@ class Step:
         )
 
     @contextlib.contextmanager
-    def _document(self) -> Iterator[ipp.Document | None]:
-        """Open the document; None: there is none."""
+    def _document(self) -> Iterator[ipp.Document | str]:
+        """Open the document, as it was stored, in a file without a name; a text: there is none, and why."""
+        with tempfile.TemporaryFile(prefix="pressroom-print-") as file:
+            problem = self._fetch(file)
+            if problem is not None:
+                yield problem
+                return
+            size = file.tell()
+            file.seek(0)
+            yield ipp.Document(size, self._kept(iter(functools.partial(file.read, CHUNK_BYTES), b"")))
+
+    def _fetch(self, file: IO[bytes]) -> str | None:
+        """Fetch the document to its end, and check it, before the printer hears of it; return why that is in vain."""
         if self.document_key is None:
-            yield None
-            return
+            return NO_DOCUMENT
         try:
-            size = self.storage.stat(self.document_key).size
-            chunks = self.storage.stream(self.document_key)
+            self.storage.fetch(
+                self.document_key, cast("IO[bytes]", _Kept(file, self.keep)), sha256=self.document_sha256
+            )
         except FileNotFoundError:
-            yield None
-            return
-        with contextlib.closing(chunks):
-            yield ipp.Document(size, self._kept(chunks))
+            return NO_DOCUMENT
+        except CorruptObjectError:
+            return DAMAGED
+        return None
 
     def _kept(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Keep the step for as long as the document is on its way."""
@@ -250,3 +268,15 @@ class Step:
             self.keep()
             yield chunk
         self.keep()
+
+
+class _Kept:
+    """A file that keeps the step for as long as something is written into it."""
+
+    def __init__(self, file: IO[bytes], keep: Callable[[], None]) -> None:
+        self.seek, self.truncate = file.seek, file.truncate
+        self._file, self._keep = file, keep
+
+    def write(self, chunk: bytes) -> int:
+        self._keep()
+        return self._file.write(chunk)

@@ -21,7 +21,7 @@ from shared.errands import Errand, Kind
 from shared.ipp import PrinterRefusedError, PrinterUnreachableError
 from shared.models import Printer
 from shared.print_tasks import ENDED, Status
-from shared.storage import StorageError
+from shared.storage import StorageError, is_digest
 from shared.tracing import bind_trace, clear_trace, logger
 from workers.print_steps import ANSWERED, Outcome, Step, StepLostError
 
@@ -142,7 +142,16 @@ class PrintOperator:
             document = print_orders.document_of(session, task)
             session.expunge_all()
         lease = _Lease(self.database, task)
-        return Step(task, printer, document.key if document else None, self.storage, note=lease.note, keep=lease.keep)
+        return Step(
+            task,
+            printer,
+            document.key if document else None,
+            self.storage,
+            note=lease.note,
+            keep=lease.keep,
+            # A document of the task's own has its hash in storage alone.
+            document_sha256=document.tag if document and is_digest(document.tag) else None,
+        )
 
     def _end(self, session: Session, task_id: str, status: Status, error: str | None) -> None:
         """End a task without its printer."""

@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import stamina
@@ -16,19 +14,22 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from shared import aftermath, render_keys, renders
 from shared.database import DATABASE_AWAY
-from shared.exceptions import DataError, EngineError, RenderError, TemplateError
+from shared.exceptions import DataError, EngineError, PartAwayError, RenderError, TemplateError
 from shared.memory import release_unused
 from shared.models import TemplateVersion
-from shared.renders import Cause
-from shared.storage import StorageError
+from shared.renders import Cause, Loss
+from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import bind_trace, clear_trace, logger
+from workers import patience
 from workers.assets import StoredAssets
+from workers.attempts import Attempt, Failure, PutOff, Superseded
+from workers.bounds import Bounds
 from workers.fetching import FetchPolicy
 from workers.library import StoredTemplates
-from workers.limits import SoftTimeLimit
+from workers.limits import EX_TEMPFAIL, TimeLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy.orm import Session
 
@@ -45,53 +46,16 @@ if TYPE_CHECKING:
 # dozen of them to collect garbage.
 NOTABLE_MILLISECONDS = 50
 LARGE_MILLISECONDS = 250
-# How long a finished document waits for a database that is away before it is given up.
+# How long a claim and a finished document wait for a database that is away before they are given up.
 END_SECONDS = 120
+# How long a finished document waits in place for a storage that is away; then its render waits in the queue instead.
+STORE_SECONDS = 20
+# A time limit that struck while a render waited this long for servers says nothing about the render...
+NOTABLE_WAIT_SECONDS = 1
+# ... unless it happens again and again.
+MOST_TIMEOUTS = 3
 
 log = logger(__name__)
-
-
-@dataclass(slots=True)
-class Stopwatch:
-    """Milliseconds spent in each stage of one attempt."""
-
-    spent: dict[str, int] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure a stage, however it ends."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.spent[name] = round((time.perf_counter() - began) * 1000)
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt at one render, from its claim to its end."""
-
-    render: Render
-    content: str
-    policy: FetchPolicy
-    stopwatch: Stopwatch = field(default_factory=Stopwatch)
-    stored_key: str | None = None
-    templates_used: dict[str, int] = field(default_factory=dict)
-    errands: Sequence[Errand] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt ended without a document."""
-
-    cause: Cause
-    error: str
-    line: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """An attempt that no longer counts: its render was given away or cancelled meanwhile."""
 
 
 class Renderer:
@@ -122,19 +86,20 @@ class Renderer:
             ring: Announces what follows a render, and says whether the broker took it.
         """
         self._settings = settings
+        self._bounds = Bounds.of(settings)
         self._database = database
         self._storage = storage
         self._registry = registry
         self._worker_id = worker_id
         self._announce = announce
         self._ring = ring
-        self._time_limit = SoftTimeLimit()
-        self._templates = StoredTemplates(database, self._time_limit.put_off)
-        self._assets = StoredAssets(database, storage, asset_cache, self._time_limit.put_off)
+        self._limits = TimeLimits(grace=settings.render_timeout_grace)
+        self._templates = StoredTemplates(database, self._limits.put_off)
+        self._assets = StoredAssets(database, storage, asset_cache, self._limits.put_off)
 
     def render(self, render_id: str) -> None:
         """Do one render, if it can be claimed; its end is in the row, never in an exception."""
-        self._time_limit.begin()
+        self._limits.begin()
         attempt = self._claim(render_id)
         if attempt is None:
             log.debug("nothing to claim", render_id=render_id)
@@ -143,13 +108,14 @@ class Renderer:
         try:
             made = self._make(attempt)
             end = made if not isinstance(made, Superseded) and self._write_end(attempt, made) else Superseded()
+            if not isinstance(end, PutOff):
+                self._announce(render_id)
             if isinstance(end, renders.Result):
                 self._remove_lost_attempts(attempt, end)
             else:
                 self._discard(attempt)
                 if isinstance(end, Superseded):
                     self._let_go(attempt)
-            self._announce(render_id)
             # After whoever waits for the document; what is not rung for now is found by the caretaker.
             all(map(self._ring, attempt.errands))
             self._write_line(attempt, end)
@@ -158,53 +124,84 @@ class Renderer:
             clear_trace()
 
     def _claim(self, render_id: str) -> Attempt | None:
+        """Claim a render, waiting for a database that is away: a message that is dropped is announced late."""
+        began = time.monotonic()
+        for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS, wait_max=4):
+            with again, self._limits.put_off():
+                return self._claim_once(render_id, began=began, is_again=again.num > 1)
+        raise AssertionError("unreachable")
+
+    def _claim_once(self, render_id: str, *, began: float, is_again: bool) -> Attempt | None:
+        grace, worker_id, pid = self._settings.render_timeout_grace, self._worker_id, os.getpid()
         with self._database.writing() as session:
-            render = renders.claim(
-                session,
-                render_id,
-                worker_id=self._worker_id,
-                child_pid=os.getpid(),
-                grace=self._settings.render_timeout_grace,
-            )
+            render = renders.claim(session, render_id, worker_id=worker_id, child_pid=pid, grace=grace)
+            if render is None and is_again:
+                # The connection may have broken after the commit: then this child has it, and does not know.
+                render = renders.held_by_child(session, render_id, worker_id=worker_id, child_pid=pid)
             if render is None:
                 return None
             content = render.content
             if content is None:
                 version = session.get_one(TemplateVersion, render.template_version_id)
                 content = version.content
-        attempt = Attempt(render, content, FetchPolicy(self._assets))
+        attempt = Attempt(render, content, FetchPolicy(self._assets), began)
         if render.started_at is not None:
             attempt.stopwatch.spent["queue"] = round((render.started_at - render.queued_at).total_seconds() * 1000)
         return attempt
 
-    def _make(self, attempt: Attempt) -> renders.Result | Failure | Superseded:
+    def _make(self, attempt: Attempt) -> renders.Result | Failure | PutOff | Superseded:
         """Make and store the document, or say why there is none."""
         try:
             recipe = self._recipe(attempt.render.recipe)
             # Only what the document's own code may draw out: the template and the layout.
-            with self._time_limit.armed(), attempt.policy.enforced():
+            with self._limits.armed(attempt.render.timeout), attempt.policy.enforced():
                 with attempt.stopwatch.stage("template"):
                     markup = self._expand(attempt, recipe)
                 with attempt.stopwatch.stage("engine"):
-                    document = recipe.render(markup, policy=attempt.policy)
+                    document = recipe.render(markup, policy=attempt.policy, bounds=self._bounds)
+                    self._bounds.check(document)
             with attempt.stopwatch.stage("store"):
                 return self._store(attempt, recipe, document) if self._still_counts(attempt) else Superseded()
-        except SoftTimeLimitExceeded:
-            return Failure(Cause.TIMEOUT, renders.too_long(attempt.render))
-        except MemoryError:
+        except (StorageError, PartAwayError, *DATABASE_AWAY) as error:
+            return self._waiting(attempt, error)
+        except Exception as error:  # noqa: BLE001  # Whatever it is: it is this render's end, and not the child's.
+            return self._failed(attempt, error)
+
+    def _failed(self, attempt: Attempt, error: Exception) -> Failure | PutOff:
+        """Say why there is no document."""
+        if isinstance(error, SoftTimeLimitExceeded):
+            return self._timed_out(attempt)
+        if isinstance(error, MemoryError):
             limit = self._settings.render_memory_bytes
             return Failure(Cause.MEMORY, f"The render needed more memory than the {limit} bytes it may use")
-        except StorageError as error:
-            log.warning("storage failed", error=str(error))
-            return Failure(Cause.STORAGE, "The storage did not take the document; submit it again when it is back")
-        except RenderError as error:
+        if isinstance(error, RenderError):
             return Failure(Cause(error.cause), error.message, error.line)
-        except Exception:
-            # The person who sent the document sees no internals; the operator finds them here by the trace id.
-            log.exception("render broke")
-            return Failure(Cause.ENGINE, "The engine broke on this document; the log says more by the trace id")
+        # The person who sent the document sees no internals; the operator finds them here by the trace id.
+        log.error("render broke", exc_info=error)
+        return Failure(Cause.ENGINE, "The engine broke on this document; the log says more by the trace id")
 
-    def _write_end(self, attempt: Attempt, end: renders.Result | Failure) -> bool:
+    def _timed_out(self, attempt: Attempt) -> Failure | PutOff:
+        struck = sum(one.get("cause") == Loss.TIMEOUT for one in attempt.render.losses)
+        if self._limits.waited < NOTABLE_WAIT_SECONDS or struck + 1 >= MOST_TIMEOUTS:
+            return Failure(Cause.TIMEOUT, renders.too_long(attempt.render))
+        reason = f"the time limit struck, but {self._limits.waited:.0f} s of it were spent waiting for a server"
+        return PutOff(Loss.TIMEOUT, reason, 0)
+
+    def _waiting(self, attempt: Attempt, error: Exception) -> Failure | PutOff:
+        """Let a render wait for a part of the farm; or say that it waits in vain, if that part does answer."""
+        if isinstance(error, PartAwayError):
+            cause, reason = Loss(error.part), error.message
+        elif isinstance(error, StorageError):
+            cause, reason = Loss.STORAGE, str(error)
+        else:
+            cause, reason = Loss.DATABASE, f"the database was away ({type(error).__name__})"
+        before = sum(one.get("cause") == cause for one in attempt.render.losses)
+        if cause is Loss.STORAGE and patience.is_in_vain(self._storage, before):
+            log.warning("storage refuses a document", reason=reason)
+            return Failure(Cause.STORAGE, f"The storage answers, but did not take this render's objects: {reason}")
+        return PutOff(cause, reason, patience.delay(before))
+
+    def _write_end(self, attempt: Attempt, end: renders.Result | Failure | PutOff) -> bool:
         """Write how an attempt ended, waiting for a database that is away; False when it no longer counts."""
         try:
             for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS, wait_max=8):
@@ -216,13 +213,15 @@ class Renderer:
         except DATABASE_AWAY:
             # The parent sees this child die, and gives back what it held when the database is there again.
             log.exception("end of a render not written")
-            os._exit(1)
+            os._exit(EX_TEMPFAIL)
         raise AssertionError("unreachable")
 
-    def _end(self, session: Session, attempt: Attempt, end: renders.Result | Failure) -> bool:
+    def _end(self, session: Session, attempt: Attempt, end: renders.Result | Failure | PutOff) -> bool:
         render = attempt.render
         if isinstance(end, renders.Result):
             return renders.succeed(session, render.id, attempt=render.attempt, result=end)
+        if isinstance(end, PutOff):
+            return renders.give_back(session, render, cause=end.cause, reason=end.reason, seconds=end.seconds)
         return renders.fail(
             session,
             render.id,
@@ -256,22 +255,32 @@ class Renderer:
             locale=self._settings.locale,
             library=library,
             read_asset=attempt.policy.read_asset,
+            most_bytes=self._bounds.markup_bytes,
         )
 
     def _data(self, render: Render) -> dict[str, Any]:
         text: str | bytes | None = render.data
         if render.data_key:
             try:
-                text = self._storage.get(render.data_key)
+                with self._limits.put_off():
+                    text = self._storage.get(render.data_key)
             except FileNotFoundError as error:
                 raise DataError("The data of this render is no longer in storage; submit it again") from error
+            except CorruptObjectError as error:
+                raise DataError("The stored data of this render was damaged; submit it again") from error
         data = json.loads(text) if text else {}
         if not isinstance(data, dict):
             raise DataError(f"The data is a JSON {type(data).__name__}: expected an object")
         return data
 
     def _still_counts(self, attempt: Attempt) -> bool:
-        """Look before storing: an attempt given up long ago could write where another report's document lies now."""
+        """Look before storing: an attempt given up long ago could write where another report's document lies now.
+
+        One that began so short a time ago that no worker counted as dead meanwhile was given to nobody, save by a
+        worker that stops, and kills this child in the same moment.
+        """
+        if attempt.age < self._settings.worker_dead_after:
+            return True
         try:
             with self._database.reading() as session:
                 return renders.holds(session, attempt.render.id, attempt=attempt.render.attempt)
@@ -284,18 +293,22 @@ class Renderer:
         key = render_keys.blob_key(render.blob_stem, attempt=render.attempt, extension=recipe.extension)
         # Known before it is written: an attempt that dies in between must still be able to clean up after itself.
         attempt.stored_key = key
-        self._storage.put(
-            key,
-            document.content,
-            media_type=recipe.media_type,
-            metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
-        )
+        sha256 = hashlib.sha256(document.content).hexdigest()
+        for again in stamina.retry_context(on=StorageError, attempts=None, timeout=STORE_SECONDS, wait_max=4):
+            with again:
+                self._storage.put(
+                    key,
+                    document.content,
+                    media_type=recipe.media_type,
+                    metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
+                    sha256=sha256,
+                )
         return renders.Result(
             blob_key=key,
             media_type=recipe.media_type,
             extension=recipe.extension,
             size=len(document.content),
-            sha256=hashlib.sha256(document.content).hexdigest(),
+            sha256=sha256,
             pages=document.pages,
             timings=attempt.stopwatch.spent,
             warnings=list(attempt.policy.refused),
@@ -339,13 +352,15 @@ class Renderer:
         except StorageError as error:
             log.warning("object of a lost attempt not removed", key=key, error=str(error))
 
-    def _write_line(self, attempt: Attempt, end: renders.Result | Failure | Superseded) -> None:
+    def _write_line(self, attempt: Attempt, end: renders.Result | Failure | PutOff | Superseded) -> None:
         render = attempt.render
         facts: dict[str, Any]
         if isinstance(end, renders.Result):
             facts = {"outcome": "succeeded", "pages": end.pages, "bytes": end.size, "object": end.blob_key}
         elif isinstance(end, Failure):
             facts = {"outcome": "failed", "cause": str(end.cause), "error": end.error, "line": end.line}
+        elif isinstance(end, PutOff):
+            facts = {"outcome": "put off", "cause": str(end.cause), "error": end.reason, "seconds": end.seconds}
         else:
             facts = {"outcome": "superseded"}
         log.info(

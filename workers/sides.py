@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared import history, renders
 from shared.exceptions import NotFoundError
 from shared.models import Render
+from shared.storage import CorruptObjectError
 from workers import poppler
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def fetched(database: Database, storage: Storage, record_id: str) -> Iterator[Si
         record_id: The record.
 
     Raises:
-        IncomparableError: The record or its PDF is gone.
+        IncomparableError: The record or its PDF is gone, or the PDF is damaged.
         StorageError: The store does not answer.
     """
     try:
@@ -93,9 +94,11 @@ def fetched(database: Database, storage: Storage, record_id: str) -> Iterator[Si
         raise IncomparableError(f"History record {record_id!r} has no PDF to compare")
     with tempfile.TemporaryFile(prefix="pressroom-comparison-") as file:
         try:
-            file.writelines(storage.stream(record.blob_key))
+            storage.fetch(record.blob_key, file, sha256=record.sha256, size=record.size)
         except FileNotFoundError as error:
             raise IncomparableError(f"The PDF of history record {record_id!r} is no longer in storage") from error
+        except CorruptObjectError as error:
+            raise IncomparableError(f"The stored PDF of history record {record_id!r} was damaged") from error
         file.flush()
         yield Side(record, render, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))
 

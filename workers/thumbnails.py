@@ -7,7 +7,6 @@ that is killed leaves nothing.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import os
@@ -22,8 +21,9 @@ from shared import history, leases, thumbnails
 from shared.database import DATABASE_AWAY
 from shared.models import Render, Thumbnail
 from shared.renders import LIGHT
-from shared.storage import StorageError
+from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import bind_trace, clear_trace, logger
+from workers import patience
 from workers.poppler import BOUNDED, NO_PAGES, SAID_CHARACTERS
 
 if TYPE_CHECKING:
@@ -58,13 +58,19 @@ class Work:
         render_id: Whose picture is wanted.
         trace_id: The trace it belongs to.
         attempt: Which attempt it is.
+        put_offs: How often it waited for the storage before.
         document_key: Where the PDF is; None: there is none.
+        document_sha256: Its hash.
+        document_size: Its bytes.
     """
 
     render_id: str
     trace_id: str
     attempt: int
+    put_offs: int
     document_key: str | None
+    document_sha256: str | None
+    document_size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,16 @@ class Picture:
 class ThumbnailMaker:
     """Makes thumbnails, several at once in the threads of one worker."""
 
-    def __init__(self, *, settings: Settings, database: Database, storage: Storage) -> None:
+    def __init__(self, *, settings: Settings, database: Database, storage: Storage, worker_id: str) -> None:
         """Take what it works with.
 
         Args:
             settings: The farm's settings.
             database: This process' database.
             storage: Where documents are read and pictures written.
+            worker_id: Who makes them.
         """
+        self._worker_id = worker_id
         self._settings = settings
         self._database = database
         self._storage = storage
@@ -94,8 +102,8 @@ class ThumbnailMaker:
     def make(self, render_id: str) -> None:
         """Make the thumbnail of a render, if it can be claimed.
 
-        What a broken document brings is in the row. When the database or the storage is away, the attempt is left to
-        its lease, and another one is made later.
+        What a broken document brings is in the row. When the storage is away, it is put off; when the database is, the
+        attempt is left to its lease, and another one is made later.
         """
         try:
             work = self._claim(render_id)
@@ -113,24 +121,31 @@ class ThumbnailMaker:
 
     def _claim(self, render_id: str) -> Work | None:
         with self._database.writing() as session:
-            claimed = leases.claim(session, Thumbnail, render_id, seconds=LEASE_SECONDS)
+            claimed = leases.claim(session, Thumbnail, render_id, worker_id=self._worker_id, seconds=LEASE_SECONDS)
             if claimed is None:
                 return None
             render = session.get_one(Render, render_id, options=LIGHT)
         key = render.blob_key if render.media_type == history.PDF else None
-        return Work(render_id, claimed.trace_id, claimed.attempt, key)
+        return Work(render_id, claimed.trace_id, claimed.attempt, claimed.put_offs, key, render.sha256, render.size)
 
     def _attempt(self, work: Work) -> None:
         began = time.monotonic()
         try:
-            facts = self._made(work)
-        except UnpicturableError as error:
-            facts = self._failed(work, str(error))
-        except (StorageError, *DATABASE_AWAY, OSError) as error:
-            # Its own disk may be full, too. The lease ends, and somebody tries again.
+            facts = self._ended(work)
+        except DATABASE_AWAY as error:
             log.warning("thumbnail left to its lease", attempt=work.attempt, error=str(error))
             return
         log.info("thumbnail", attempt=work.attempt, duration_ms=round((time.monotonic() - began) * 1000), **facts)
+
+    def _ended(self, work: Work) -> dict[str, Any]:
+        """Bring an attempt to its end, and return what there is to log."""
+        try:
+            return self._made(work)
+        except UnpicturableError as error:
+            return self._failed(work, str(error))
+        except (StorageError, OSError) as error:
+            # Its own disk may be full, too.
+            return self._waiting(work, error)
 
     def _made(self, work: Work) -> dict[str, Any]:
         """Make and store the picture, and return what there is to log."""
@@ -168,15 +183,25 @@ class ThumbnailMaker:
             won = leases.fail(session, Thumbnail, work.render_id, attempt=work.attempt, error=reason)
         return {"outcome": "failed" if won else "superseded", "error": reason}
 
+    def _waiting(self, work: Work, error: Exception) -> dict[str, Any]:
+        """Let it wait for the storage, longer each time; or give it up, if the storage does answer."""
+        if patience.is_in_vain(self._storage, work.put_offs):
+            log.warning("storage refuses a thumbnail", error=str(error))
+            return self._failed(work, "the storage answers, but not for this one")
+        seconds = patience.delay(work.put_offs)
+        with self._database.writing() as session:
+            leases.put_off(session, Thumbnail, work.render_id, attempt=work.attempt, seconds=seconds)
+        return {"outcome": "put off", "seconds": seconds, "error": str(error)}
+
     def _fetch(self, work: Work, document: Any) -> None:
         if work.document_key is None:
             raise UnpicturableError("the document is gone")
         try:
-            chunks = self._storage.stream(work.document_key)
+            self._storage.fetch(work.document_key, document, sha256=work.document_sha256, size=work.document_size)
         except FileNotFoundError as error:
             raise UnpicturableError("the document is no longer in storage") from error
-        with contextlib.closing(chunks):
-            document.writelines(chunks)
+        except CorruptObjectError as error:
+            raise UnpicturableError("the stored document was damaged") from error
         document.flush()
 
     def _remove(self, key: str) -> None:

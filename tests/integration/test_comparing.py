@@ -178,11 +178,19 @@ def test_a_document_that_takes_too_long_is_given_up(farm, monkeypatch):
     )
 
 
+def test_a_damaged_document_is_not_compared(farm, database):
+    before, after = farm.record(), farm.record()
+    key = records.row(database, after).blob_key
+    farm.storage.put(key, farm.storage.get(key) + b" ", media_type="application/pdf", metadata={})
+
+    assert farm.compare(before, after).error == f"The stored PDF of history record {after!r} was damaged"
+
+
 def test_a_storage_that_is_away_fails_it_for_the_moment(farm):
     class Away:
         keys, delete = farm.storage.keys, farm.storage.delete
 
-        def stream(self, key):
+        def fetch(self, key, _file, **_):
             raise StorageError("connection refused")
 
     made = farm.compare(farm.record(), farm.record(), storage=Away())

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from shared import templates
 from shared.database import Database
-from shared.exceptions import EngineError
+from shared.exceptions import PartAwayError
 from shared.templates import TemplateFields
 from workers import library
 from workers.engines import Source
@@ -67,9 +67,9 @@ def test_the_texts_that_are_kept_are_bounded(database, stored, monkeypatch):
         assert sum(len(one.content) for one in stored._sources.values()) <= 10
 
 
-def test_a_database_that_is_away_is_the_farms_fault(monkeypatch):
+def test_a_database_that_is_away_is_told_apart_from_a_template_that_is_not_there(monkeypatch):
     monkeypatch.setattr(library, "AWAY_SECONDS", 0.01)
     away = StoredTemplates(Database("sqlite:////nowhere/at/all.db"), contextlib.nullcontext)
 
-    with pytest.raises(EngineError, match="cannot be read"):
+    with pytest.raises(PartAwayError, match="cannot be read"):
         away.opened().find("t")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+import records
+from behind import put_behind_its_back
 from cups import Device
 from farms import eventually, free_port
 from printing import PDF, KilledError, PrintShop, die_at, without_create_job
@@ -257,14 +259,34 @@ def test_a_document_that_is_gone_after_the_job_was_opened_leaves_no_open_job(sho
     assert device.job(shop.row(task_id).job_id).state == ipp.JobState.CANCELED
 
 
+def test_a_damaged_document_is_never_printed(shop, print_queue):
+    task_id = shop.task()
+    key = shop.row(task_id).blob_key
+    content = shop.storage.get(key)
+    put_behind_its_back(shop.storage, key, content[:-1] + b"x", {})
+    task = shop.step(task_id)
+    assert (task.status, task.error) == ("failed", "The stored document was damaged; nothing of it was printed")
+    assert print_queue.jobs() == []
+
+
+def test_a_records_document_that_was_replaced_is_never_printed(shop, print_queue, template):
+    record = records.done(shop.database, shop.storage, template)
+    task = records.print_task(shop.database, record, printer_id=shop.printer_row().id, printer_name="Dock")
+    # With a hash of its own: only the record knows better.
+    shop.storage.put(record.blob_key, records.pdf(pages=2), media_type="application/pdf", metadata={})
+    task = shop.step(task.id)
+    assert (task.status, task.error) == ("failed", "The stored document was damaged; nothing of it was printed")
+    assert print_queue.jobs() == []
+
+
 def test_a_storage_that_does_not_answer_is_no_reason_to_fail(shop, monkeypatch):
     task_id = shop.task()
 
-    def stat(_key):
+    def fetch(_key, _file, **_):
         raise StorageError("secret-endpoint:9000 refused")
 
     with monkeypatch.context() as patched:
-        patched.setattr(shop.storage, "stat", stat)
+        patched.setattr(shop.storage, "fetch", fetch)
         task = shop.step(task_id)
     assert (task.status, task.error) == ("pending", "The document cannot be read: the storage does not answer")
     assert shop.printer_row().failures == 0

@@ -22,7 +22,10 @@ from shared.exceptions import ConflictError, NotFoundError
 from shared.models import Render, RetiredObject, Thumbnail
 from shared.storage import StorageError
 from workers import thumbnails as making
+from workers.patience import MOST_REFUSALS
 from workers.thumbnails import ThumbnailMaker
+
+PDF_SHA256 = hashlib.sha256(records.PDF).hexdigest()
 
 
 class Slow:
@@ -43,7 +46,7 @@ class Slow:
 class Away:
     """A storage that does not answer."""
 
-    def stream(self, key, **_):
+    def fetch(self, key, _file, **_):
         raise StorageError(f"{key} is out of reach")
 
 
@@ -55,7 +58,7 @@ def storage(filesystem_storage):
 @pytest.fixture
 def maker(database, storage, settings):
     def maker(storage=storage):
-        return ThumbnailMaker(settings=settings, database=database, storage=storage)
+        return ThumbnailMaker(settings=settings, database=database, storage=storage, worker_id="worker-1")
 
     return maker
 
@@ -85,7 +88,7 @@ def remake(database, render_id):
 def give_back(database):
     with database.writing() as session:
         session.execute(update(Thumbnail).values(lease_until=now(-1)))
-        leases.give_back(session, Thumbnail, error="given up")
+        leases.give_back(session, Thumbnail, dead_after=None, error="given up")
 
 
 def test_a_document_gets_a_picture_that_its_row_describes(database, storage, maker, recorded):
@@ -177,7 +180,7 @@ def test_an_attempt_that_was_given_away_meanwhile_leaves_no_picture(database, st
 def test_what_a_lost_attempt_stored_goes_when_another_succeeds(database, storage, maker, recorded):
     record = recorded(records.PDF)
     with database.writing() as session:
-        leases.claim(session, Thumbnail, record.render_id, seconds=60)
+        leases.claim(session, Thumbnail, record.render_id, worker_id="worker-1", seconds=60)
     storage.put(f"thumbnails/{record.render_id}~1.png", b"lost", media_type="image/png", metadata={})
     give_back(database)
 
@@ -190,11 +193,43 @@ def test_a_storage_that_is_away_costs_an_attempt_and_no_thumbnail(database, make
     record = recorded(records.PDF)
 
     maker(Away()).make(record.render_id)
-    assert row(database, record).state == "running"
-    give_back(database)
+    assert (row(database, record).state, row(database, record).losses) == ("queued", 0)
     maker().make(record.render_id)
 
     assert (row(database, record).state, row(database, record).attempt) == ("succeeded", 2)
+
+
+def test_a_storage_that_answers_and_never_hands_the_document_out_ends_it(database, maker, recorded, storage):
+    record = recorded(records.PDF)
+
+    class Refusing(Away):
+        def ping(self):
+            if self.down:
+                raise StorageError("down")
+
+    refusing = Refusing()
+    refusing.down = True
+    for _ in range(MOST_REFUSALS + 2):
+        maker(refusing).make(record.render_id)
+    assert (row(database, record).state, row(database, record).put_offs) == ("queued", MOST_REFUSALS + 2)
+    refusing.down = False
+    maker(refusing).make(record.render_id)
+
+    assert row(database, record).state == "failed"
+    assert row(database, record).error == "the storage answers, but not for this one"
+    assert remake(database, record.render_id)
+    maker().make(record.render_id)
+    assert (row(database, record).state, row(database, record).put_offs) == ("succeeded", 0)
+
+
+def test_a_damaged_document_has_no_thumbnail(database, storage, maker, recorded):
+    record = recorded(records.PDF)
+    storage.put(record.blob_key, records.pdf(pages=2), media_type="application/pdf", metadata={})
+
+    maker().make(record.render_id)
+
+    assert (row(database, record).state, row(database, record).error) == ("failed", "the stored document was damaged")
+    assert pictures(storage) == []
 
 
 def test_a_thumbnail_is_made_again_on_request(database, storage, maker, recorded):
@@ -221,7 +256,10 @@ def test_a_thumbnail_that_failed_says_why_and_can_be_made_after_all(database, st
         thumbnails.finished(session, record.render_id)
     assert refused.value.retry_after is None
 
+    # Once the document itself was made anew.
     storage.put(record.blob_key, records.PDF, media_type="application/pdf", metadata={})
+    with database.writing() as session:
+        session.execute(update(Render).values(sha256=PDF_SHA256, size=len(records.PDF)))
     remake(database, record.render_id)
     maker().make(record.render_id)
 
@@ -233,7 +271,8 @@ def test_a_pdf_that_never_had_a_thumbnail_gets_one_on_request(database, storage,
     attempt = orders.claimed(database, render_id).attempt
     storage.put("transient/x.pdf", records.PDF, media_type="application/pdf", metadata={})
     with database.writing() as session:
-        made = orders.result(blob_key="transient/x.pdf", media_type="application/pdf", extension="pdf")
+        facts = {"media_type": "application/pdf", "extension": "pdf", "size": len(records.PDF), "sha256": PDF_SHA256}
+        made = orders.result(blob_key="transient/x.pdf", **facts)
         renders.succeed(session, render_id, attempt=attempt, result=made)
 
     remake(database, render_id)
@@ -269,7 +308,6 @@ def test_what_is_forgotten_is_left_to_the_sweep_with_all_that_lost_attempts_may_
     made, waiting, kept = (recorded(records.PDF) for _ in range(3))
     for _ in range(2):
         maker(Away()).make(made.render_id)
-        give_back(database)
     maker().make(made.render_id)
     maker().make(kept.render_id)
 

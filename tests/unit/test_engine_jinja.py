@@ -161,11 +161,69 @@ def test_messages_show_no_internals_and_stay_short(engine):
         "{% for i in [1] %}{{ loop.__class__ }}{% endfor %}",
         "{{ (items | map('upper')).gi_frame }}",
         "{{ lipsum.__globals__ }}",
+        "{{ ''['\\x5f\\x5fclass\\x5f\\x5f'] }}",
+        "{{ (1).__class__ }}",
+        "{{ none.__class__ }}",
+        "{{ nothing.__class__ }}",
+        "{{ items.__class__ }}",
+        "{{ ('' | safe).__class__ }}",
+        "{{ [''] | map('string') | map('attr', '__class__') | list }}",
+        "{{ [''] | selectattr('__class__') | list }}",
+        "{{ [''] | rejectattr('__class__.__mro__') | list }}",
+        "{{ [''] | unique(attribute='__class__') | list }}",
+        "{{ [''] | sum(attribute='__class__') }}",
+        "{{ [''] | max(attribute='__class__') }}",
+        "{{ [''] | join(',', attribute='__class__') }}",
+        "{{ '{0.__class__.__mro__}' | attr('format') }}{{ ('{0.__class__}' | attr('format'))('') }}",
+        "{{ ['{0.__class__}'] | map('attr', 'format') | first | attr('__globals__') }}",
+        "{{ ('{x.__class__}' | safe).format_map({'x': ''}) }}",
+        "{{ '{0[__class__]}'.format(namespace) }}",
+        "{% set ns = namespace() %}{{ ns.__class__ }}",
+        "{% set ns = namespace(a='') %}{{ ns.a.__class__ }}",
+        "{{ cycler('a').__init__.__globals__ }}",
+        "{{ cycler('a').next.__globals__ }}",
+        "{{ cycler('a').next.__func__ }}",
+        "{{ joiner().__call__.__func__ }}",
+        "{{ dict.__base__ }}",
+        "{{ dict.mro() }}",
+        "{{ asset_text.__globals__ }}",
+        "{{ asset_json.__closure__ }}",
+        "{% macro m() %}{{ caller.__class__ }}{% endmacro %}{% call m() %}{% endcall %}",
+        "{% macro m() %}{{ varargs.__class__ }}{{ kwargs.__class__ }}{% endmacro %}{{ m(1, a=2) }}",
+        "{% macro m() %}{% endmacro %}{{ m._func }}",
+        "{% block b %}{{ self.b.__init__ }}{% endblock %}",
+        "{{ self._TemplateReference__context }}",
+        "{% for i in [1] recursive %}{{ loop._recurse }}{% endfor %}",
+        "{% set x = namespace(f=''.format) %}{{ x.f.__closure__ }}",
+        "{{ (items | map('upper')).gi_code }}",
     ],
 )
 def test_the_sandbox_cannot_be_left(engine, content):
     message = refused(engine, content, items=["a"]).message
     assert "may not use" in message or "'lipsum' is undefined" in message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+        "{% macro a(f) %}{{ f(f) }}{% endmacro %}{{ a(a) }}",
+        "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{% block b %}{{ self.b() }}{% endblock %}",
+        "{% set ns = namespace() %}{% macro a() %}{{ ns.f() }}{% endmacro %}{% set ns.f = a %}{{ a() }}",
+    ],
+)
+def test_what_calls_itself_without_end_is_an_error_of_the_template(engine, content):
+    assert "too deeply" in refused(engine, content).message
+
+
+@pytest.mark.parametrize("content", ["{% debug %}", "{% do 1 %}", "{% python %}", "{% load x %}"])
+def test_no_statement_is_added_to_those_of_jinja(engine, content):
+    assert "unknown tag" in refused(engine, content).message
+
+
+def test_a_key_of_the_data_may_have_any_name_and_is_only_data(engine):
+    assert expand(engine, "{{ order.__class__ }}{{ order['__init__'] }}", order={"__class__": 1, "__init__": 2}) == "12"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +242,10 @@ def test_a_template_cannot_change_the_data(engine, content):
         "{{ 'x' * 10**9 }}",
         "{{ 10**9 * 'x' }}",
         "{{ [1] * 10**9 }}",
+        "{{ (1,) * 10**9 }}",
+        "{{ ('x' | safe) * 10**9 }}",
+        "{{ ('x' * 10**6) * 10**6 }}",
+        "{% set x = 'x' * 10**6 %}{{ x * 2 }}",
         "{{ 10 ** (10 ** 9) }}",
         "{{ 10**3000 * 10**3000 }}",
         "{{ range(10**9) | list }}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import asset_files
 import pytest
 from asset_files import FakeAssets
@@ -45,9 +47,50 @@ def test_a_data_url_carries_its_content(url, fetched):
         "/etc/passwd",
         "ftp://example.org/",
         "gopher://example.org/",
+        "http://[::1]/",
         "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[64:ff9b::169.254.169.254]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[fe80::1%25lo]/",
         "http://169.254.169.254/latest/meta-data",
+        "http://2852039166/latest/meta-data",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://0x7f.1/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "http://0/",
+        "http://localhost./",
+        "http://metadata.google.internal/",
+        "http://rebinding.example/",
+        "http://no-such-host.invalid/",
+        "http://example.org@169.254.169.254/",
+        "http://example.org:80\\@169.254.169.254/",
+        "http://data:,x@127.0.0.1/",
+        "http://asset:logo.png@127.0.0.1/",
+        "http:127.0.0.1",
+        "http:\\\\127.0.0.1\\",
+        "ht\ntp://127.0.0.1/",
+        "\thttp://127.0.0.1/",
+        "url:http://127.0.0.1/",
+        "unix:///run/docker.sock",
+        "dict://127.0.0.1:6379/INFO",
+        "ldap://127.0.0.1/",
+        "tftp://127.0.0.1/x",
+        "jar:http://127.0.0.1/a.jar!/x",
+        "view-source:file:///etc/passwd",
+        "blob:http://127.0.0.1/x",
+        "about:blank",
+        "javascript:alert(1)",
+        "file://localhost/etc/passwd",
+        "file://host/share",
+        "file:///dev/urandom",
+        "/dev/urandom",
+        "../../etc/passwd",
+        "C:\\Windows\\win.ini",
         r"\\host\share",
+        r"\\?\UNC\host\share",
         " data:,x",
         "data",
         "data:no-comma",
@@ -62,6 +105,32 @@ def test_everything_else_is_refused_and_remembered(url):
         policy.fetch(url)
     assert caught.value.message.startswith(f"{url} was not fetched: ")
     assert policy.refused == [caught.value.message]
+
+
+@pytest.mark.parametrize("name", ["/dev/urandom", "//127.0.0.1/x", "../../etc/passwd", "http://127.0.0.1/", "a\0"])
+def test_the_name_of_an_asset_is_no_way_to_anything_else(name):
+    policy = FetchPolicy()
+    with pytest.raises(FetchRefusedError, match="there is no asset named"):
+        policy.fetch(f"asset:{name}")
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "all_proxy", "data_proxy", "asset_proxy"])
+def test_nothing_is_looked_up_or_connected_to_whatever_the_environment_says(monkeypatch, variable):
+    def never(*_, **__):
+        raise AssertionError("a document reached for the network")
+
+    monkeypatch.setenv(variable, "http://127.0.0.1:9/")
+    monkeypatch.setenv(variable.upper(), "http://127.0.0.1:9/")
+    for name in ("getaddrinfo", "gethostbyname", "create_connection", "socket"):
+        monkeypatch.setattr(socket, name, never)
+    policy = FetchPolicy(FakeAssets(**{"logo.png": PNG}))
+
+    assert policy.fetch("data:,x").content == b"x"
+    assert policy.fetch("asset:logo.png").content == PNG
+    # A name that has a public address now and a private one later, or one of each, is never asked about.
+    for url in ("http://rebinding.example/", "https://example.org/", "ftp://example.org/", "asset:nothing.png"):
+        with pytest.raises(FetchRefusedError):
+            policy.fetch(url)
 
 
 def test_what_is_remembered_is_short_however_much_a_document_asks_for():

@@ -52,6 +52,7 @@ class Engine(Protocol):
         locale: str,
         library: Library | None = None,
         read_asset: Callable[[str], Fetched] | None = None,
+        most_bytes: int | None = None,
     ) -> str:
         """Expand a template.
 
@@ -62,9 +63,11 @@ class Engine(Protocol):
             locale: The locale of number, money and date filters that name none, for example ``en_IE``.
             library: The other templates; None: there are none.
             read_asset: Returns the asset of a name, or raises what is to end the render; None: there are none.
+            most_bytes: The longest text that may come of it, in UTF-8; None: no limit.
 
         Raises:
-            TemplateError: The template, or one that it includes, does not compile, or raises; with the template's line.
+            TemplateError: The template, or one that it includes, does not compile, raises, or puts out too much; with
+                the template's line.
             EngineError: The library could not be read.
         """
         ...

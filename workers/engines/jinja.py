@@ -16,12 +16,13 @@ from jinja2 import Template, TemplateSyntaxError
 
 from shared.exceptions import EngineError, TemplateError
 from shared.includes import quoted
+from workers.bounds import joining
 from workers.engines import formats, inlined, symbols
 from workers.engines.others import Others
 from workers.engines.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType
 
     from workers.engines import Library
@@ -56,6 +57,7 @@ class JinjaEngine:
         locale: str,
         library: Library | None = None,
         read_asset: Callable[[str], Fetched] | None = None,
+        most_bytes: int | None = None,
     ) -> str:
         """Expand a template, as `Engine` says; errors name the template's line where it is known."""
         # Everything but the code is made anew: nothing that one document leaves in a template, or in what it imports,
@@ -67,16 +69,18 @@ class JinjaEngine:
             code = self._code(environment, name, text)
             return Template.from_code(environment, code, environment.make_globals({**inlining, **everywhere}))
 
-        environment = _environment(autoescape=markup, others=Others(library, make))
+        join = "".join if most_bytes is None else joining(most_bytes)
+        environment = _environment(autoescape=markup, others=Others(library, make), join=join)
         root = make(None, content)
+        pieces: Iterator[str] = iter(())
         try:
-            context = root.new_context({**data, **everywhere})
             # Not Template.render: that rebuilds every frame of the traceback, which after endless recursion takes long.
-            return "".join(root.root_render_func(context))
+            pieces = root.root_render_func(root.new_context({**data, **everywhere}))
+            return join(pieces)
         except (*LIMITS, EngineError):
             raise
         except Exception as error:
-            raise _raised(root, error) from error
+            raise _raised(root, error, pieces) from error
 
     def _code(self, environment: Sandbox, name: str | None, content: str) -> CodeType:
         # The code holds the name.
@@ -98,8 +102,8 @@ class JinjaEngine:
         return code
 
 
-def _environment(*, autoescape: bool, others: Others) -> Sandbox:
-    environment = Sandbox(autoescape=autoescape, others=others)
+def _environment(*, autoescape: bool, others: Others, join: Callable[[Iterable[str]], str]) -> Sandbox:
+    environment = Sandbox(autoescape=autoescape, others=others, join=join)
     environment.filters |= {
         "money": formats.money,
         "number": formats.number,
@@ -111,9 +115,13 @@ def _environment(*, autoescape: bool, others: Others) -> Sandbox:
     return environment
 
 
-def _raised(root: Template, error: Exception) -> TemplateError:
+def _raised(root: Template, error: Exception, pieces: Iterator[str]) -> TemplateError:
     """Say what a template raised, and where: in it, or in another that it led to, as its line says."""
     root_line = line = name = None
+    # A template that did not raise itself, but was stopped at its work, stands still at a line.
+    stopped = getattr(pieces, "gi_frame", None)
+    if stopped is not None:
+        root_line = line = root.get_corresponding_lineno(stopped.f_lineno)
     trace = error.__traceback__
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")

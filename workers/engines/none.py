@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workers.bounds import check_markup
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -23,7 +25,14 @@ class NoneEngine:
         locale: str,
         library: Library | None = None,
         read_asset: Callable[[str], Fetched] | None = None,
+        most_bytes: int | None = None,
     ) -> str:
-        """Return the content unchanged."""
+        """Return the content unchanged.
+
+        Raises:
+            TemplateError: It is longer than it may be.
+        """
         del data, markup, locale, library, read_asset
+        if most_bytes is not None:
+            check_markup(content, most_bytes)
         return content

@@ -13,6 +13,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from jinja2.runtime import Context
 
     from workers.engines.others import Others
@@ -26,15 +28,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**"})
 
-    def __init__(self, *, autoescape: bool, others: Others) -> None:
+    def __init__(self, *, autoescape: bool, others: Others, join: Callable[[Iterable[str]], str]) -> None:
         """Make an environment.
 
         Args:
             autoescape: Whether values are escaped for HTML and XML.
             others: The only way from a template to others.
+            join: Makes one text of the pieces that a template, a macro or a block puts out.
         """
         super().__init__(autoescape=autoescape, loader=others, keep_trailing_newline=True, cache_size=0)
         self._others = others
+        self.concat = join  # type: ignore[method-assign]  # What compiled templates call; Jinja's own is an attribute, too.
         # Random filler text makes a document differ from run to run.
         del self.globals["lipsum"]
 

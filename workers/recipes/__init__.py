@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from workers.bounds import Bounds
     from workers.fetching import FetchPolicy
 
 
@@ -44,12 +45,14 @@ class Recipe(Protocol):
     extension: str
     markup: bool
 
-    def render(self, content: str, *, policy: FetchPolicy) -> Document:
+    def render(self, content: str, *, policy: FetchPolicy, bounds: Bounds | None = None) -> Document:
         """Turn markup into a document.
 
         Args:
             content: The expanded template.
             policy: Asked for every URL that the document names.
+            bounds: What to ask while the document is made, where it can be known early that it becomes too large: the
+                finished one is checked anyway. None: it may have any size.
 
         Raises:
             TemplateError, DataError: No document can be made of the markup, and its author can mend that.

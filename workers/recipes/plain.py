@@ -8,6 +8,7 @@ from workers.recipes import Document
 from workers.recipes.characters import encoded
 
 if TYPE_CHECKING:
+    from workers.bounds import Bounds
     from workers.fetching import FetchPolicy
 
 
@@ -18,13 +19,13 @@ class HtmlRecipe:
     extension = "html"
     markup = True
 
-    def render(self, content: str, *, policy: FetchPolicy) -> Document:
+    def render(self, content: str, *, policy: FetchPolicy, bounds: Bounds | None = None) -> Document:
         """Return the markup in UTF-8.
 
         Raises:
             EngineError: The content cannot be encoded.
         """
-        del policy
+        del policy, bounds
         return Document(content=encoded(content), pages=None)
 
 
@@ -35,11 +36,11 @@ class TextRecipe:
     extension = "txt"
     markup = False
 
-    def render(self, content: str, *, policy: FetchPolicy) -> Document:
+    def render(self, content: str, *, policy: FetchPolicy, bounds: Bounds | None = None) -> Document:
         """Return the text in UTF-8.
 
         Raises:
             EngineError: The content cannot be encoded.
         """
-        del policy
+        del policy, bounds
         return Document(content=encoded(content), pages=None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import plutoprint
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -14,6 +14,7 @@ from workers.recipes import Document
 from workers.recipes.characters import check_markup
 
 if TYPE_CHECKING:
+    from workers.bounds import Bounds
     from workers.fetching import FetchPolicy
 
 # WeasyPrint's default of 75 CSS px on all sides, in points: markup without @page has the same page in both.
@@ -38,6 +39,39 @@ class _PolicyFetcher(plutoprint.ResourceFetcher):
         return plutoprint.ResourceData(found.content, found.media_type, "")
 
 
+class _Output:
+    """Takes what the engine writes: some hundred pieces a page, so it does little with each.
+
+    An exception would only be printed to stderr, and the engine would go on as if all had been written: the first one
+    is remembered, and raised when the document is asked for.
+    """
+
+    def __init__(self, bounds: Bounds | None) -> None:
+        self._bounds = bounds
+        self._most = sys.maxsize if bounds is None else bounds.document_bytes
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._failure: BaseException | None = None
+
+    def write(self, content: bytes) -> int:
+        size = len(content)
+        if self._failure is None:
+            try:
+                self._size += size
+                if self._bounds is not None and self._size > self._most:
+                    self._bounds.check_size(self._size)
+                self._pieces.append(content)
+            except (MemoryError, SoftTimeLimitExceeded, TemplateError) as error:
+                self._failure = error
+                self._pieces.clear()
+        return size
+
+    def getvalue(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
+        return b"".join(self._pieces)
+
+
 class PlutoPrintRecipe:
     """Turns HTML into PDF, one A4 page or more unless its CSS says otherwise."""
 
@@ -45,29 +79,32 @@ class PlutoPrintRecipe:
     extension = "pdf"
     markup = True
 
-    def render(self, content: str, *, policy: FetchPolicy) -> Document:
+    def render(self, content: str, *, policy: FetchPolicy, bounds: Bounds | None = None) -> Document:
         """Lay out and print the markup.
 
         Args:
             content: HTML.
             policy: Asked for every URL that the document names, ``data:`` URLs aside, which the engine decodes itself.
+            bounds: Asked when the pages are known, and while they are written.
 
         Raises:
-            TemplateError: The markup is empty, or no page came of it.
+            TemplateError: The markup is empty, no page came of it, or too much.
             DataError: It holds a character that no document can hold.
             EngineError: The engine broke on it.
         """
         check_markup(content)
         margins = plutoprint.PageMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        stream = io.BytesIO()
+        stream = _Output(bounds)
         try:
             book = plutoprint.Book(plutoprint.PAGE_SIZE_A4, margins, plutoprint.MEDIA_TYPE_PRINT)
             book.custom_resource_fetcher = _PolicyFetcher(policy)
             book.load_html(content)
             pages = book.get_page_count()
+            if bounds is not None:
+                bounds.check_pages(pages)
             if pages:
-                book.write_to_pdf_stream(stream)
-        except (MemoryError, SoftTimeLimitExceeded):
+                book.write_to_pdf_stream(cast("BinaryIO", stream))
+        except (MemoryError, SoftTimeLimitExceeded, TemplateError):
             raise
         except Exception as error:
             raise EngineError(f"PlutoPrint broke on this document: {error}") from error

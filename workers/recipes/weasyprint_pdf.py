@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared.exceptions import EngineError
+from shared.exceptions import EngineError, TemplateError
 from workers.recipes import Document, RecipeUnavailableError
 from workers.recipes.characters import check_markup
 
 if TYPE_CHECKING:
+    from workers.bounds import Bounds
     from workers.fetching import FetchPolicy
 
 
@@ -47,15 +48,16 @@ class WeasyPrintRecipe:
         for name in ("weasyprint", "fontTools"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    def render(self, content: str, *, policy: FetchPolicy) -> Document:
+    def render(self, content: str, *, policy: FetchPolicy, bounds: Bounds | None = None) -> Document:
         """Lay out and print the markup.
 
         Args:
             content: HTML.
             policy: Asked for every URL that the document names.
+            bounds: Asked when the layout is done, before the pages are written.
 
         Raises:
-            TemplateError: The markup is empty.
+            TemplateError: The markup is empty, or makes too many pages.
             DataError: It holds a character that no document can hold.
             EngineError: WeasyPrint broke on it.
         """
@@ -63,8 +65,10 @@ class WeasyPrintRecipe:
         try:
             markup = self._weasyprint.HTML(string=content, url_fetcher=self._parts.PolicyFetcher(policy))
             pages = markup.render(font_config=self._fonts.take())
+            if bounds is not None:
+                bounds.check_pages(len(pages.pages))
             return Document(content=pages.write_pdf(), pages=len(pages.pages))
-        except (MemoryError, SoftTimeLimitExceeded):
+        except (MemoryError, SoftTimeLimitExceeded, TemplateError):
             raise
         except RecursionError as error:
             raise EngineError("The document's elements are nested too deeply for WeasyPrint") from error
