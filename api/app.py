@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("pressroom", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # The provider is Flask's own.
-    app.extensions["pressroom"] = Gateway(settings)
+    gateway = app.extensions["pressroom"] = Gateway(settings)
     tracing.register(app)
     access.register(app, settings)
     errors.register(app)
@@ -76,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         openapi,
     ):
         app.register_blueprint(feature.blueprint)
+    app.wsgi_app = gateway.threads.counting(app.wsgi_app)  # type: ignore[method-assign, assignment]  # As Flask advises.
     app.wsgi_app = links.behind_proxies(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]  # As Flask advises.
     release_unused()
     return app

@@ -140,18 +140,21 @@ def perform(wish: ConfigRender, *, run_async: bool) -> Response:
         run_async: Whether the caller does not wait.
 
     Raises:
-        NotReadyError: Too many wait already.
+        NotReadyError: The farm cannot do it now.
+        OverloadedError: Too many wait already.
         PressroomError: As `config_renders.submit` refuses it.
     """
     farm = gateway.current()
     if run_async:
-        accepted = _submit(farm, wish)
+        accepted = _submit(farm, wish, waits=False)
         farm.publish(accepted.render)
         return _begun(accepted)
     with waiting.place(farm):
-        accepted = _submit(farm, wish)
-        done = waiting.for_end(farm, accepted.render)
-    answer = _sent(_answer_of(farm, done, accepted.promise), done)
+        accepted = _submit(farm, wish, waits=True)
+        address = links.absolute("config_renders.status", render_id=accepted.render.id)
+        with waiting.accepted(accepted.render, address=address):
+            done = waiting.for_end(farm, accepted.render)
+            answer = _sent(_answer_of(farm, done, accepted.promise), done)
     if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = str(waiting.RETRY_SECONDS)
     return answer
@@ -174,10 +177,11 @@ def _printing(body: ConfigRenderBody) -> PrintWish | None:
     return PrintWish(printer_name=body.printer_name, number_of_copies=body.number_of_copies, options=body.options.given)
 
 
-def _submit(farm: Gateway, wish: ConfigRender) -> ConfigAccepted:
-    accepted = config_renders.submit(
-        farm.database, farm.storage, farm.settings, wish, recipe_states=farm.recipe_states()
-    )
+def _submit(farm: Gateway, wish: ConfigRender, *, waits: bool) -> ConfigAccepted:
+    with farm.intake.admitting(queue=wish.queue, client=wish.created_by, waits=waits):
+        accepted = config_renders.submit(
+            farm.database, farm.storage, farm.settings, wish, recipe_states=farm.recipe_states()
+        )
     g.render_id = accepted.render.id
     return accepted
 
@@ -240,7 +244,7 @@ def _has_pdf(render: Render) -> bool:
 
 def _document(render: Render) -> str:
     try:
-        content = gateway.current().storage.get(render.blob_key or "")
+        content = gateway.current().storage.get(render.blob_key or "", sha256=render.sha256, size=render.size)
     except FileNotFoundError as error:
         raise NotFoundError(f"The document of render {render.id} is no longer in storage") from error
     return base64.b64encode(content).decode()

@@ -1,7 +1,13 @@
-"""Serving what is stored, documents and assets: names, ranges, revalidation, streamed from storage."""
+"""Serving what is stored, documents and assets: names, ranges, revalidation.
+
+An object comes from storage as a whole, into a file, and is checked before its first byte is sent: what was changed
+there is never served. The file is kept for a while (`shared.content_cache`), so that the parts of a large document are
+not fetched one by one, and what is often asked for is there while the storage is away.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -9,9 +15,14 @@ from urllib.parse import quote
 from flask import Response, request
 from werkzeug.http import dump_options_header
 
+from api import gateway
 from shared.exceptions import NotFoundError
+from shared.storage import CHUNK_BYTES, StorageError, is_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
     from shared.models import Render
     from shared.storage import Storage
 
@@ -27,7 +38,7 @@ class StoredFile:
         key: Where it is in storage.
         media_type: Its ``Content-Type``.
         size: Bytes.
-        sha256: Its hash, hexadecimal; the ``ETag``.
+        sha256: Its hash, hexadecimal; where no row knows it, a text that tells it from all others. The ``ETag``.
         filename: Its name with extension, any Unicode.
     """
 
@@ -49,6 +60,7 @@ def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> R
 
     Raises:
         NotFoundError: The object is gone.
+        CorruptObjectError: It is not what was stored.
         StorageError: The store does not answer.
     """
     stored = StoredFile(
@@ -76,6 +88,7 @@ def send(storage: Storage, stored: StoredFile, *, attachment: bool) -> Response:
 
     Raises:
         NotFoundError: The object is gone.
+        CorruptObjectError: It is not what was stored.
         StorageError: The store does not answer.
     """
     answer = Response(mimetype=None, content_type=stored.media_type)
@@ -94,11 +107,60 @@ def send(storage: Storage, stored: StoredFile, *, attachment: bool) -> Response:
     answer.content_length = length
     if request.method != "HEAD":
         try:
-            chunks = storage.stream(stored.key, offset=offset, length=length)
+            file = opened(storage, stored.key, sha256=stored.sha256, size=stored.size)
         except FileNotFoundError as error:
             raise NotFoundError(f"{stored.filename} is no longer in storage") from error
-        answer.response = chunks
+        _fill(answer, file, offset, length)
     return answer
+
+
+def send_whole(answer: Response, file: IO[bytes]) -> None:
+    """Let an answer be all that is in a file, which is closed afterwards."""
+    answer.content_length = file.seek(0, os.SEEK_END)
+    _fill(answer, file, 0, answer.content_length)
+
+
+def opened(storage: Storage, key: str, *, sha256: str | None = None, size: int | None = None) -> IO[bytes]:
+    """Return a file with a whole object, checked.
+
+    Args:
+        storage: Where it is.
+        key: Its key.
+        sha256: Its hash, if a row knows it; else the one that is kept with the object is what it must have.
+        size: Its bytes, if a row knows them.
+
+    Raises:
+        FileNotFoundError: The object is gone.
+        CorruptObjectError: It is not what was stored.
+        StorageError: The store does not answer, or there is no room for what it answers.
+    """
+    digest = sha256 if sha256 is not None and is_digest(sha256) else None
+
+    def fetch(file: IO[bytes]) -> None:
+        storage.fetch(key, file, sha256=digest, size=size)
+
+    cache = gateway.current().documents
+    try:
+        return cache.spooled(fetch) if digest is None or size is None else cache.opened(digest, size, fetch)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{key} cannot be served, for want of a place to check it: {error}") from error
+
+
+def _fill(answer: Response, file: IO[bytes], offset: int, length: int) -> None:
+    answer.response = _part(file, offset, length)
+    answer.call_on_close(file.close)
+
+
+def _part(file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
+    file.seek(offset)
+    while length:
+        chunk = file.read(min(length, CHUNK_BYTES))
+        if not chunk:
+            raise StorageError("A file became shorter while it was served")
+        length -= len(chunk)
+        yield chunk
 
 
 def disposition(filename: str, *, attachment: bool) -> str:

@@ -15,12 +15,13 @@ from shared.exceptions import (
     InvalidRequestError,
     NotFoundError,
     NotReadyError,
+    OverloadedError,
     PressroomError,
     TooLargeError,
     UnprocessableError,
     UnsupportedTypeError,
 )
-from shared.storage import StorageError
+from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(TooLargeError, lambda error: answer_error(413, error.message))
     app.register_error_handler(UnsupportedTypeError, lambda error: answer_error(415, error.message))
     app.register_error_handler(NotReadyError, lambda error: _later(error.message, error.retry_after))
+    app.register_error_handler(OverloadedError, lambda error: _later(error.message, error.retry_after, status=429))
     app.register_error_handler(RenderFailedError, _render_failed)
     app.register_error_handler(StorageError, _storage_failed)
+    app.register_error_handler(CorruptObjectError, _object_damaged)
     for away in DATABASE_AWAY:
         app.register_error_handler(away, _database_failed)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
@@ -142,9 +145,18 @@ def _storage_failed(error: StorageError) -> Response:
     return _later("The storage does not answer; nothing was lost. Try again shortly", RETRY_SECONDS)
 
 
+def _object_damaged(_error: CorruptObjectError) -> Response:
+    # 500 and not 502, which proxies and clients take for a reason to try again.
+    return answer_error(
+        500,
+        "The stored document was damaged: its bytes are not those that were stored, so none of them are served. "
+        "Trying again does not help; the farm's operator sees with `pressroom verify` what is damaged",
+    )
+
+
 def _database_failed(error: Exception) -> Response:
     log.error("database failed", error=str(error))
-    return _later("The database does not answer. Try again shortly", RETRY_SECONDS)
+    return _later("The database does not answer, or takes no changes now. Try again shortly", RETRY_SECONDS)
 
 
 def _too_large(_error: RequestEntityTooLarge) -> Response:
@@ -165,7 +177,8 @@ def _unexpected(error: Exception) -> Response:
     return answer_error(500, "Pressroom broke on this request; the log says more by the trace id")
 
 
-def _later(message: str, seconds: int) -> Response:
-    answer = answer_error(503, message)
-    answer.headers["Retry-After"] = str(seconds)
+def _later(message: str, seconds: int | None, *, status: int = 503) -> Response:
+    answer = answer_error(status, message)
+    if seconds is not None:
+        answer.headers["Retry-After"] = str(seconds)
     return answer

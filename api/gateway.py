@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import threading
-import time
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from api.intake import Intake
+from api.known import Known
+from api.readiness import Readiness
+from api.threads import Threads
 from shared import liveness, queues, renders
-from shared.database import Database
+from shared.content_cache import ContentCache
+from shared.database import GATEWAYS, Database
+from shared.guards import Guard, GuardedStorage
 from shared.signals import EndedRenders, connect
 from shared.storage import create_storage
 
@@ -18,9 +24,14 @@ if TYPE_CHECKING:
 
     from shared.errands import Errand
     from shared.models import Render
+    from shared.renders import Wake
     from shared.settings import Settings
 
 RECIPES_KNOWN_SECONDS = 2.0
+# One caller at a time finds out whether a part that was away is back, so often.
+AWAY_SECONDS = 3
+# For the broker's answer; whoever waits for it has his answer by then, but for the message.
+BROKER_SECONDS = 5
 
 
 class Gateway:
@@ -28,20 +39,35 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(settings.database, pool_size=8)
-        self.storage = create_storage(settings)
+        self.threads = Threads(settings.gateway_threads)
+        guard = Guard("database", crowded=self._is_crowded)
+        self.database = Database(settings.database, pool_size=8, patience=GATEWAYS, guard=guard)
+        storage_guard = Guard("storage", away_seconds=AWAY_SECONDS, crowded=self._is_crowded)
+        self.storage = GuardedStorage(create_storage(settings, hasty=True), storage_guard)
+        self.intake = Intake(settings, self.database, self.storage, storage_guard)
+        # Of all gateway processes of a home, and still there when they start again.
+        self.documents = ContentCache(settings.home / "cache" / "documents", settings.document_cache_bytes)
         self.redis = connect(settings.broker)
         self.celery = queues.create_celery(settings)
+        queues.guard(self.celery, crowded=self._is_crowded)
+        self.celery.conf.broker_transport_options["socket_timeout"] = BROKER_SECONDS
+        self.readiness = Readiness(
+            settings, database=self.database, broker=self.redis, storage=self.storage, intake=self.intake
+        )
         self.ended = EndedRenders(self.redis)
         # Of four threads, three may wait for renders; the fourth answers those who poll, submit and check.
         self.places = threading.BoundedSemaphore(settings.gateway_threads * 3 // 4)
-        self._recipes: Mapping[str, str] = {}
-        self._recipes_read_at = float("-inf")
-        self._recipes_lock = threading.Lock()
+        # On the monotonic clock. Once this process was told to stop, who waits for a render then is sent away.
+        self.waits_until = math.inf
+        self._recipes = Known(self._read_recipes, seconds=RECIPES_KNOWN_SECONDS)
 
     def publish(self, render: Render) -> None:
         """Announce a committed render."""
-        queues.publish(self.celery, renders.wake_of(render), grace=self.settings.render_timeout_grace)
+        self.publish_wake(renders.wake_of(render))
+
+    def publish_wake(self, wake: Wake) -> bool:
+        """Announce a committed render, and return whether the broker took it; if not, the reconciler announces it."""
+        return queues.publish(self.celery, wake, grace=self.settings.render_timeout_grace)
 
     def ring(self, errand: Errand) -> None:
         """Announce a committed errand."""
@@ -49,13 +75,14 @@ class Gateway:
 
     def recipe_states(self) -> Mapping[str, str]:
         """Return what the living workers say of their recipes, as of the last two seconds; empty if nobody lives."""
-        with self._recipes_lock:
-            if time.monotonic() - self._recipes_read_at > RECIPES_KNOWN_SECONDS:
-                with self.database.reading() as session:
-                    workers = liveness.alive(session, dead_after=self.settings.worker_dead_after)
-                self._recipes = liveness.recipes(workers)
-                self._recipes_read_at = time.monotonic()
-            return self._recipes
+        return self._recipes.get()
+
+    def _read_recipes(self) -> Mapping[str, str]:
+        with self.database.reading() as session:
+            return liveness.recipes(liveness.alive(session, dead_after=self.settings.worker_dead_after))
+
+    def _is_crowded(self) -> bool:
+        return self.threads.few_left
 
 
 def current() -> Gateway:

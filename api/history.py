@@ -140,9 +140,12 @@ def payload(record_id: str) -> Response:
     answer = Response(record.payload or b"", mimetype="application/json")
     if record.payload_key is not None:
         try:
-            # Streamed: it may be as large as a request may be.
-            answer.content_length = farm.storage.stat(record.payload_key).size
-            answer.response = [] if request.method == "HEAD" else farm.storage.stream(record.payload_key)
+            if request.method == "HEAD":
+                answer.response = []
+                answer.content_length = farm.storage.stat(record.payload_key).size
+            else:
+                # It may be as large as a request may be.
+                documents.send_whole(answer, documents.opened(farm.storage, record.payload_key))
         except FileNotFoundError as error:
             raise history.payload_gone(record) from error
     answer.headers["X-Content-Type-Options"] = "nosniff"
@@ -193,7 +196,7 @@ def listed(entry: Entry) -> dict[str, Any]:
 
 def _base64(record: HistoryRecord) -> str:
     try:
-        content = gateway.current().storage.get(record.blob_key or "")
+        content = gateway.current().storage.get(record.blob_key or "", sha256=record.sha256, size=record.size)
     except FileNotFoundError as error:
         raise NotFoundError(f"{record.file_name} is no longer in storage") from error
     return base64.b64encode(content).decode()

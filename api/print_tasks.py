@@ -29,6 +29,7 @@ from shared.errands import Errand, Kind
 from shared.exceptions import ConflictError, NotFoundError
 from shared.print_orders import Wish
 from shared.print_tasks import Status
+from shared.storage import is_digest
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def read(print_task_id: str) -> Response:
         answer["fileBase64"] = None
         if document is not None:
             try:
-                content = gateway.current().storage.get(document.key)
+                sha256 = document.tag if is_digest(document.tag) else None
+                content = gateway.current().storage.get(document.key, sha256=sha256, size=document.size)
             except FileNotFoundError as error:
                 raise NotFoundError(f"{task.file_name} is no longer in storage") from error
             answer["fileBase64"] = base64.b64encode(content).decode()

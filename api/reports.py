@@ -60,16 +60,18 @@ def render(_name: str = "") -> Response:
         created_by=caller(),
     )
     if run_async:
-        accepted = _accept(farm, order)
+        accepted = _accept(farm, order, waits=False)
         farm.publish(accepted.render)
         return _begun(accepted)
     with waiting.place(farm):
-        accepted = _accept(farm, order)
-        done = waiting.for_end(farm, accepted.render)
-    if done.state != State.SUCCEEDED:
-        _forget(farm, accepted)
-        raise _failure(done)
-    return _rendered(accepted, done)
+        accepted = _accept(farm, order, waits=True)
+        address = None if accepted.report is None else _link(accepted.report, "status")
+        with waiting.accepted(accepted.render, address=address):
+            done = waiting.for_end(farm, accepted.render)
+            if done.state != State.SUCCEEDED:
+                _forget(farm, accepted)
+                raise _failure(done)
+            return _rendered(accepted, done)
 
 
 @blueprint.get("/reports/<report_id>/status")
@@ -175,8 +177,9 @@ def _link(report: Report, what: str) -> str:
     return links.absolute(f"reports.public_{what}" if report.public else f"reports.{what}", report_id=report.id)
 
 
-def _accept(farm: Gateway, order: Order) -> Accepted:
-    accepted = accept(farm.database, farm.storage, farm.settings, order, recipe_states=farm.recipe_states())
+def _accept(farm: Gateway, order: Order, *, waits: bool) -> Accepted:
+    with farm.intake.admitting(queue=order.queue, client=order.created_by, waits=waits):
+        accepted = accept(farm.database, farm.storage, farm.settings, order, recipe_states=farm.recipe_states())
     g.render_id = accepted.render.id
     return accepted
 

@@ -124,16 +124,17 @@ def _preview(template: Template) -> Render:
 
 def _begin(template: Template, *, anew: bool = False) -> None:
     farm = gateway.current()
-    render = previewing.submit(
-        farm.database,
-        farm.storage,
-        farm.settings,
-        template,
-        trace_id=g.trace_id,
-        created_by=caller(),
-        recipe_states=farm.recipe_states(),
-        anew=anew,
-    )
+    with farm.intake.admitting(queue=previewing.QUEUE, client=caller()):
+        render = previewing.submit(
+            farm.database,
+            farm.storage,
+            farm.settings,
+            template,
+            trace_id=g.trace_id,
+            created_by=caller(),
+            recipe_states=farm.recipe_states(),
+            anew=anew,
+        )
     if render is not None:
         g.render_id = render.id
         farm.publish(render)

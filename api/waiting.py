@@ -7,9 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from shared import estimates, renders
+from shared.database import DATABASE_AWAY
 from shared.exceptions import NotFoundError, NotReadyError
+from shared.limits import OVERDUE_SECONDS
 from shared.models import Render
 from shared.renders import State
+from shared.storage import CorruptObjectError, StorageError
+from shared.tracing import logger
 
 if TYPE_CHECKING:
     import threading
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 # How long a client may well leave one that it asks after.
 POLL_SECONDS = 1
-MOST_SECONDS_OVER = renders.OVERDUE_SECONDS + 60
+MOST_SECONDS_OVER = OVERDUE_SECONDS + 60
 RETRY_SECONDS = 5
+
+log = logger(__name__)
 
 
 @contextlib.contextmanager
@@ -43,8 +49,40 @@ def place(gateway: Gateway) -> Iterator[None]:
         gateway.places.release()
 
 
+@contextlib.contextmanager
+def accepted(render: Render, *, address: str | None) -> Iterator[None]:
+    """Tell a caller what was accepted if a part of the farm is away in the block: sent again, it would be done twice.
+
+    Args:
+        render: What is committed.
+        address: Where it can be asked for; None: nothing of it is kept.
+
+    Raises:
+        NotReadyError: The database or the storage is away.
+    """
+    try:
+        yield
+    except CorruptObjectError:
+        raise
+    except (StorageError, *DATABASE_AWAY) as error:
+        part = "storage" if isinstance(error, StorageError) else "database"
+        log.warning("accepted, and not answered", render_id=render.id, part=part, error=str(error))
+        advice = (
+            "Nothing of it is kept, so it may be sent again"
+            if address is None
+            else f"Do not send it again, or it is done twice: ask for it at {address}"
+        )
+        raise NotReadyError(
+            f"This was accepted as render {render.id}, but the {part} does not answer at this moment. {advice}",
+            # Some clients send a request again of themselves when they are told when to.
+            retry_after=RETRY_SECONDS if address is None else None,
+        ) from error
+
+
 def for_end(gateway: Gateway, render: Render) -> Render:
     """Announce a committed render, and return it when it has ended. One that is not in time is cancelled.
+
+    A database that is away is waited for as long as a place in the queue is.
 
     Args:
         gateway: The gateway.
@@ -52,6 +90,7 @@ def for_end(gateway: Gateway, render: Render) -> Render:
 
     Raises:
         NotFoundError: It was removed meanwhile.
+        DatabaseAwayError: As `shared.database.DATABASE_AWAY`: the database was away for too long.
     """
     with gateway.ended.watch(render.id) as ended:
         gateway.publish(render)
@@ -69,19 +108,27 @@ def outlook(gateway: Gateway, render: Render) -> dict[str, Any]:
 
 def _until_ended(gateway: Gateway, render_id: str, ended: threading.Event) -> Render:
     settings = gateway.settings
-    began = time.monotonic()
+    began = heard = time.monotonic()
     while True:
         # The signal is waited for, and not relied upon.
-        ended.wait(LOOK_SECONDS)
+        ended.wait(min(LOOK_SECONDS, max(0, gateway.waits_until - time.monotonic())))
         ended.clear()
-        render = _look(gateway, render_id)
         waited = time.monotonic() - began
+        try:
+            render = _look(gateway, render_id)
+        except DATABASE_AWAY:
+            if time.monotonic() - heard > settings.sync_wait or time.monotonic() >= gateway.waits_until:
+                raise
+            continue
+        heard = time.monotonic()
         if render.state == State.QUEUED and waited > settings.sync_wait:
             error = (
                 f"The farm could not start this render within {settings.sync_wait:g} s: try again later, "
                 "or send it as an asynchronous one"
             )
             render = _give_up(gateway, render_id, error=error, only_queued=True)
+        elif time.monotonic() >= gateway.waits_until:
+            render = _give_up(gateway, render_id, error="The gateway is being restarted: send this request again")
         elif waited > settings.sync_wait + render.timeout * settings.max_losses + MOST_SECONDS_OVER:
             # Ended, and not only left: what its caller is told, its record says, and nothing of it is printed later.
             render = _give_up(gateway, render_id, error="This render is long overdue: ask the farm's operator")

@@ -8,6 +8,7 @@ when it is told to, and cleans up when supervisord itself dies. It stays as long
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import subprocess
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PROJECT = Path(__file__).resolve().parent.parent
-STOP_SECONDS = 8.5  # supervisord's own waits add up to 7; a stop is promised within 10.
+# A stop is promised within 10 seconds, unless PRESSROOM_SHUTDOWN_GRACE is set to more. In the grace the programs finish
+# what they have begun; after it they give the rest back. The broker is stopped after them, and supervisord last.
+GRACE_SECONDS = 4
+GIVING_BACK_SECONDS = 2
+BROKER_SECONDS = 3
 BREAKDOWN_SECONDS = 3.0  # Without the supervisor or the broker, a program would wait in vain for its work to end.
 ORPHAN_SECONDS = 5.0
 
@@ -142,10 +147,12 @@ def farm_environment(options: argparse.Namespace, home: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "PRESSROOM_HOME": str(home),
         "PRESSROOM_PORT": str(options.port),
+        "PRESSROOM_SHUTDOWN_GRACE": environment.get("PRESSROOM_SHUTDOWN_GRACE") or str(GRACE_SECONDS),
         # These are for supervisord.conf and the other scripts. A PRESSROOM_* variable that is no setting is refused.
         "FARM_BROKER": "false" if environment.get("PRESSROOM_BROKER_URL") else "true",
         "FARM_FLOWER": "true" if options.flower_port else "false",
         "FARM_FLOWER_PORT": str(options.flower_port),
+        "FARM_STOP_SECONDS": str(program_seconds()),
         "FARM_RENDER_WORKERS": str(options.render_workers or len(os.sched_getaffinity(0))),
     }
 
@@ -206,12 +213,21 @@ def request_stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise StopRequest
 
 
-def stop_everything(*, within: float = STOP_SECONDS) -> None:
-    """End every process of the farm, within so many seconds."""
+def program_seconds() -> int:
+    """Return how long a program that is told to stop may take; what is no grace is refused by scripts/prepare.py."""
+    try:
+        grace = float(os.environ.get("PRESSROOM_SHUTDOWN_GRACE") or GRACE_SECONDS)
+        return math.ceil(max(grace, 0)) + GIVING_BACK_SECONDS
+    except (ValueError, OverflowError):
+        return GRACE_SECONDS + GIVING_BACK_SECONDS
+
+
+def stop_everything(*, within: float | None = None) -> None:
+    """End every process of the farm, within so many seconds; None: as many as supervisord needs."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A second Ctrl-C must not cut the cleaning short.
         signal.signal(number, signal.SIG_IGN)
-    Undertaker().end_all(within=within)
+    Undertaker().end_all(within=program_seconds() + BROKER_SECONDS if within is None else within)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from shared import inventory
+from shared import placement
 from shared.asset_contents import check_content, extension_of, kind_of
 from shared.database import now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError, TooLargeError
 from shared.identifiers import new_id, new_shortid
 from shared.models import Asset, RetiredObject
+from shared.storage import CorruptObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
 
     from shared.database import Database
+    from shared.placement import Place
     from shared.storage import Storage
 
 # Long enough for any folder structure; in UTF-8 and as a file's name it still fits everywhere.
@@ -152,12 +154,17 @@ def store(
         sha256=sha256,
         blob_key=f"assets/{asset_id}/{new_id()}.{extension_of(name)}",
     )
-    storage.put(new.blob_key, content, media_type=media_type, metadata={"asset-id": asset_id, "sha256": sha256})
-    try:
-        return _recorded(database, new, replace=replace)
-    except BaseException:
-        inventory.take_back(database, storage, new.blob_key)
-        raise
+    place = placement.store(
+        database,
+        storage,
+        new.blob_key,
+        content,
+        media_type=media_type,
+        metadata={"asset-id": asset_id},
+        sha256=sha256,
+    )
+    with placement.unless_refused(database, storage, place):
+        return _recorded(database, new, place, replace=replace)
 
 
 def _check_free(asset: Asset | None, *, replace: bool) -> None:
@@ -165,12 +172,13 @@ def _check_free(asset: Asset | None, *, replace: bool) -> None:
         raise ConflictError(f"There is an asset named {asset.name!r} already")
 
 
-def _recorded(database: Database, new: Asset, *, replace: bool) -> Stored:
+def _recorded(database: Database, new: Asset, place: Place, *, replace: bool) -> Stored:
     """Write the row of a content that is in storage."""
     for _ in range(MOST_TRIES):
         with contextlib.suppress(IntegrityError), database.writing() as session:
             asset = session.scalars(select(Asset).where(Asset.name == new.name).with_for_update()).one_or_none()
             _check_free(asset, replace=replace)
+            placement.keep(session, place)
             created = asset is None
             if asset is None:
                 asset = _copied(new)
@@ -193,9 +201,10 @@ def _copied(asset: Asset) -> Asset:
 
 def _is_there(storage: Storage, asset: Asset) -> bool:
     try:
-        return storage.stat(asset.blob_key).size == asset.size
-    except FileNotFoundError:
+        storage.get(asset.blob_key, sha256=asset.sha256, size=asset.size)
+    except (FileNotFoundError, CorruptObjectError):
         return False
+    return True
 
 
 def find(session: Session, key: str, *, held: bool = False) -> Asset:

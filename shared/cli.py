@@ -99,34 +99,41 @@ def migrate(settings: Settings) -> None:
     bring_up(settings.database)
 
 
-@main.group()
-def storage() -> None:
-    """Look after what is stored."""
-
-
-@storage.command()
+@main.command()
 @click.option("--repair", is_flag=True, help="Remove the objects that no row names.")
+@click.option("--names-only", is_flag=True, help="Only ask whether objects are there, and read none.")
 @click.option(
-    "--grace", default="1h", show_default=True, help="Younger objects are left alone: their rows may be on the way."
+    "--grace",
+    default="1h",
+    show_default=True,
+    help="How long an object may be there before its row, and the farm be late with its duties.",
 )
 @click.pass_obj
-def check(settings: Settings, *, repair: bool, grace: str) -> None:
-    """Compare the objects in storage with the rows that name them.
+def verify(settings: Settings, *, repair: bool, names_only: bool, grace: str) -> None:
+    """Hold all rows and all stored objects against each other; the farm may go on working.
 
-    Prints a line for each object that no row names (orphan) and each row whose object is gone (missing). Exit code 1
-    tells that something was found that is still so.
+    Prints a line for each object that no row names (orphan), that is gone (missing), that is not what was stored
+    (changed) or cannot be read (unread), and for each row that contradicts itself or others (wrong). Exit code 1 tells
+    that something was found that is still so.
     """
     from shared.database import Database  # noqa: PLC0415  # SQLAlchemy is heavy.
-    from shared.inventory import check as compare  # noqa: PLC0415  # As above.
     from shared.storage import StorageError, create_storage  # noqa: PLC0415  # As above.
+    from shared.verification import verify as hold_together  # noqa: PLC0415  # As above.
 
     try:
         seconds = duration(grace)
     except ValueError as error:
         raise click.BadParameter(f"{grace!r}: {error}", param_hint="--grace") from error
-    database = Database(settings.database)
+    database = Database(settings.database, patient=True)
     try:
-        found = compare(database, create_storage(settings), grace=seconds, repair=repair, say=click.echo)
+        found = hold_together(
+            database,
+            create_storage(settings),
+            grace=seconds,
+            repair=repair,
+            contents=not names_only,
+            say=click.echo,
+        )
     except StorageError as error:
         raise click.ClickException(str(error)) from error
     finally:

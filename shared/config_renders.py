@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
-from shared import catalogue, history, inventory, parameter_values, print_tasks, printers, render_answers, templates
+from shared import (
+    catalogue,
+    history,
+    parameter_values,
+    placement,
+    print_tasks,
+    printers,
+    render_answers,
+    templates,
+)
 from shared.exceptions import NotFoundError, UnprocessableError
 from shared.identifiers import new_id
 from shared.models import HistoryRecord
+from shared.placement import Place
 from shared.queues import DEFAULT_QUEUE
 from shared.submissions import Order, TemplateChoice, accept
 
@@ -117,7 +127,7 @@ def submit(
 
     Args:
         database: Where the rows go.
-        storage: Where large data and payloads go.
+        storage: Where large data and payloads go; while it is away, they stay in their rows.
         settings: The limits.
         wish: What is asked.
         recipe_states: What the living workers say of their recipes; empty when nobody is known to live.
@@ -127,7 +137,6 @@ def submit(
         UnprocessableError: Parameters, recipe or printer do not allow it; everything that is wrong is listed.
         InvalidRequestError: The template cannot be served by this farm as it is.
         ConflictError: The printer is removed at this moment.
-        StorageError: Data or payload could not be stored; nothing was accepted.
     """
     with database.reading() as session:
         template, version = _found(session, wish)
@@ -135,13 +144,14 @@ def submit(
     if problems:
         raise UnprocessableError(problems)
     record_id = new_id() if wish.recorded else None
-    payload_key = _put_payload(storage, settings, wish, record_id) if record_id is not None else None
+    payload = Place() if record_id is None else _place_payload(database, storage, settings, wish, record_id)
     made: list[ConfigAccepted] = []
 
     def write(session: Session, accepted: Accepted) -> None:
-        made.append(_write(session, wish, accepted, record_id, payload_key))
+        placement.keep(session, payload)
+        made.append(_write(session, wish, accepted, record_id, payload.key))
 
-    try:
+    with placement.unless_refused(database, storage, payload):
         accept(
             database,
             storage,
@@ -161,10 +171,6 @@ def submit(
             stored=(template, version),
             within=write,
         )
-    except BaseException:
-        if payload_key is not None:
-            inventory.take_back(database, storage, payload_key)
-        raise
     return made[0]
 
 
@@ -277,15 +283,14 @@ def _printer(session: Session, printing: PrintWish) -> Printer:
     )
 
 
-def _put_payload(storage: Storage, settings: Settings, wish: ConfigRender, record_id: str) -> str | None:
-    """Store a large payload, and return its key; None for one that goes into the row."""
-    if len(wish.payload) <= settings.inline_data_bytes:
-        return None
-    key = f"{history.PAYLOADS}{record_id}.json"
-    storage.put(
-        key,
+def _place_payload(
+    database: Database, storage: Storage, settings: Settings, wish: ConfigRender, record_id: str
+) -> Place:
+    return placement.place(
+        database,
+        storage,
+        f"{history.PAYLOADS}{record_id}.json",
         wish.payload,
-        media_type="application/json",
+        inline_bytes=settings.inline_data_bytes,
         metadata={"trace-id": wish.trace_id, "record-id": record_id},
     )
-    return key

@@ -11,10 +11,12 @@ The tree::
     ├── TooLargeError       what was sent is over a limit of the farm
     ├── UnsupportedTypeError what was sent is of a kind that the farm does not take
     ├── NotReadyError       the farm cannot do it in time; trying again later may help
+    ├── OverloadedError     too much waits already; trying again later will help
     └── RenderError         a render failed, with its cause
         ├── TemplateError       the template does not compile or raises
         ├── DataError           the data does not fit
-        └── EngineError         the engine refused or broke
+        ├── EngineError         the engine refused or broke
+        └── PartAwayError       what it needs is away: it is to be tried again later
 
 The message comes first and says what was wrong, what was expected and what to do. Context is keyword-only.
 None of the messages shows internals: they are written for the person who reads the answer.
@@ -95,7 +97,20 @@ class NotReadyError(PressroomError):
 
     Args:
         message: What is not ready.
-        retry_after: Seconds after which a new try makes sense.
+        retry_after: Seconds after which a new try makes sense; None: none does.
+    """
+
+    def __init__(self, message: str, *, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OverloadedError(PressroomError):
+    """Raised when so much work waits that no more is accepted.
+
+    Args:
+        message: How much waits, and which limit that is.
+        retry_after: Seconds after which there will be room, as far as can be told.
     """
 
     def __init__(self, message: str, *, retry_after: int) -> None:
@@ -134,3 +149,16 @@ class EngineError(RenderError):
     """Raised when an engine refuses the markup or breaks on it."""
 
     cause = "engine"
+
+
+class PartAwayError(RenderError):
+    """Raised in a worker when a part of the farm that a render needs does not answer: it waits, and does not fail.
+
+    Args:
+        message: What was not to be had.
+        part: ``storage`` or ``database``.
+    """
+
+    def __init__(self, message: str, *, part: str) -> None:
+        super().__init__(message)
+        self.part = part

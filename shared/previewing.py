@@ -43,7 +43,7 @@ def submit(
 
     Args:
         database: Where the rows go.
-        storage: Where large data goes.
+        storage: Where large data goes; while it is away, data stays in the row.
         settings: The limits.
         template: The template, with its newest version.
         trace_id: The trace of whoever asks.
@@ -58,7 +58,6 @@ def submit(
         UnprocessableError: The template's recipe makes no PDF.
         InvalidRequestError: The template cannot be rendered on this farm as it is.
         NotFoundError: The template was removed.
-        StorageError: Large data could not be stored; nothing was accepted.
     """
     version = template.version
     if not catalogue.makes_pdf(version.recipe):

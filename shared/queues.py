@@ -6,7 +6,6 @@ A message is only a wake-up call. It carries an id; losing it costs time, gettin
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -16,9 +15,14 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from shared.errands import Kind
+from shared.guards import Guard, NotAskedError
+from shared.limits import STORING_SECONDS
+from shared.signals import ANSWER_SECONDS, CONNECT_SECONDS
 from shared.tracing import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.errands import Errand
     from shared.renders import Wake
     from shared.settings import Settings
@@ -44,13 +48,14 @@ ERRAND_TASKS = {
 # Both kinds turn PDFs into pictures.
 ERRAND_QUEUES = {Kind.THUMBNAIL: "thumbnail", Kind.COMPARISON: "thumbnail", Kind.PRINT: "print"}
 
-CONNECT_SECONDS = 3
-# A broker that takes connections and then says nothing is as good as none.
-ANSWER_SECONDS = 10
+# A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
 AWAY_SECONDS = 3
 # Longer than any render may take: nothing rests on redelivery, and a double delivery is only noise.
 VISIBILITY_SECONDS = 6 * 3600
 LOST_CHILD_SECONDS = 1
+BROKER_AWAY = (KombuError, RedisError, OSError)
+# More than any queue has.
+UNKNOWN = sys.maxsize
 
 log = logger(__name__)
 
@@ -59,6 +64,7 @@ def create_celery(settings: Settings) -> Celery:
     """Make a Celery app that can publish. Tasks are added by `workers.app`."""
     setup_logging.connect(_logging_is_ours)
     app = Celery("pressroom", broker=settings.broker, set_as_current=False)
+    guard(app)
     app.conf.update(
         # Results live in the database; a second store would be a second truth.
         result_backend=None,
@@ -74,11 +80,13 @@ def create_celery(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_lost_wait=LOST_CHILD_SECONDS,
+        worker_max_tasks_per_child=settings.child_renders,
+        # KiB; compared with the most that the child ever had, what it shares with its parent included.
+        worker_max_memory_per_child=settings.child_memory_bytes // 1024 or None,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        # For Flower.
+        # For Flower. Not of what was sent: that is one more message for each, and the queue's length says it, too.
         worker_send_task_events=True,
-        task_send_sent_event=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=CONNECT_SECONDS,
@@ -137,7 +145,8 @@ def publish(app: Celery, wake: Wake, *, grace: float) -> bool:
         queue=wake.queue,
         trace_id=wake.trace_id,
         soft_time_limit=wake.timeout,
-        time_limit=wake.timeout + grace,
+        # The child ends itself at its own hard limit. This is for one that cannot, or that cannot store what it made.
+        time_limit=wake.timeout + grace + STORING_SECONDS,
     )
 
 
@@ -148,15 +157,24 @@ def ring(app: Celery, errand: Errand) -> bool:
     )
 
 
+def guard(app: Celery, *, crowded: Callable[[], bool] = lambda: False) -> None:
+    """Begin in good hope about the broker; after a fork, the child does so, too.
+
+    Args:
+        app: What publishes.
+        crowded: Says whether the process is short of threads.
+    """
+    app.pressroom_guard = Guard("broker", away_seconds=AWAY_SECONDS, crowded=crowded)
+
+
 def _send(app: Celery, task: str, row_id: str, *, queue: str, trace_id: str, **limits: float) -> bool:
-    if time.monotonic() < getattr(app, "pressroom_broker_away_until", 0):
-        return False
     try:
-        app.send_task(task, args=(row_id,), queue=queue, headers={"trace_id": trace_id}, **limits)
-    except (KombuError, RedisError, OSError) as error:
+        with app.pressroom_guard.asking(BROKER_AWAY):
+            app.send_task(task, args=(row_id,), queue=queue, headers={"trace_id": trace_id}, **limits)
+    except NotAskedError:
+        return False
+    except BROKER_AWAY as error:
         log.warning("message not published", task=task, row_id=row_id, queue=queue, error=str(error))
-        # A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
-        app.pressroom_broker_away_until = time.monotonic() + AWAY_SECONDS
         return False
     return True
 
@@ -164,10 +182,10 @@ def _send(app: Celery, task: str, row_id: str, *, queue: str, trace_id: str, **l
 def waiting_messages(client: Any, queue: str) -> int:
     """Count the messages that wait in a queue (a Redis list of the queue's name).
 
-    Of a broker that does not answer, more than any queue has: nothing can be announced now.
+    Of a broker that does not answer, `UNKNOWN`, which is more than any queue has: nothing can be announced now.
     """
     try:
         return int(client.llen(queue))
     except RedisError as error:
         log.warning("messages not counted", queue=queue, error=str(error))
-        return sys.maxsize
+        return UNKNOWN

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, and_, delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, joinedload, lazyload
 
 from shared import renders
-from shared.database import now
+from shared.database import changed, now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
 from shared.models import Render, Report, SpentName
@@ -245,5 +245,4 @@ def _mark(session: Session, due: ColumnElement[bool], limit: int) -> int:
 
 def _update(session: Session, which: ColumnElement[bool], **values: Any) -> int:
     """Change the reports of a condition, and return how many. There is no way here to change all of them."""
-    statement = update(Report).where(which).values(**values).execution_options(synchronize_session=False)
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    return changed(session, update(Report).where(which).values(**values))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHANNEL = "pressroom:ended"
 CONNECT_SECONDS = 3
+# A broker that takes connections and then says nothing is as good as none.
+ANSWER_SECONDS = 10
 RECONNECT_SECONDS = 1
 SUBSCRIBE_SECONDS = 0.5
 SUBSCRIPTION_POLL_SECONDS = 5
@@ -27,14 +29,17 @@ SUBSCRIPTION_POLL_SECONDS = 5
 log = logger(__name__)
 
 
-def connect(broker_url: str) -> redis.Redis:
+def connect(broker_url: str, *, answer_seconds: float = ANSWER_SECONDS) -> redis.Redis:
     """Make a client of the broker's Redis; nothing is sent yet.
 
     Args:
         broker_url: As Celery takes it: ``redis://``, ``rediss://`` or ``redis+socket://``.
+        answer_seconds: How long an answer is waited for.
     """
     url = broker_url.replace("redis+socket://", "unix://", 1).replace("?virtual_host=", "?db=")
-    client: redis.Redis = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=10)
+    client: redis.Redis = redis.Redis.from_url(
+        url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=answer_seconds
+    )
     return client
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
-from shared import catalogue, inventory, render_keys, renders, reports, templates
+from shared import catalogue, placement, render_keys, renders, reports, templates
 from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.identifiers import new_id
 from shared.liveness import WORKING
@@ -141,7 +141,7 @@ def accept(
 
     Args:
         database: Where the row goes.
-        storage: Where large data goes.
+        storage: Where large data goes; while it is away, data stays in the row.
         settings: The limits.
         order: What is asked.
         recipe_states: What the living workers say of their recipes; empty when nobody is known to live.
@@ -153,7 +153,6 @@ def accept(
         InvalidRequestError: A field's value cannot be served.
         NotFoundError: The template, or the version of it, does not exist.
         ConflictError: The ``blobName`` is taken.
-        StorageError: Large data could not be stored; nothing was accepted.
     """
     blob_name = order.report.blob_name if order.report else None
     if blob_name is not None:
@@ -171,52 +170,55 @@ def accept(
         order.report_name or options.get("reportName") or (template.name if template else None) or DEFAULT_REPORT_NAME
     )
     render_id, report_id = new_id(), new_id()
-    data, data_key = _put_data(storage, settings, render_id, order, version)
-    try:
-        with database.writing() as session:
-            render = renders.submit(
+    data = _data_of(order, version)
+    place = placement.place(
+        database,
+        storage,
+        f"data/{render_id}.json",
+        data.encode(),
+        inline_bytes=settings.inline_data_bytes,
+        metadata={"trace-id": order.trace_id, "render-id": render_id},
+    )
+    with placement.unless_refused(database, storage, place), database.writing() as session:
+        placement.keep(session, place)
+        render = renders.submit(
+            session,
+            renders.Submission(
+                render_id=render_id,
+                trace_id=order.trace_id,
+                queue=order.queue,
+                template_version_id=version.id if version else None,
+                content=order.template.content,
+                engine=engine,
+                recipe=recipe,
+                data=data if place.key is None else None,
+                data_key=place.key,
+                timeout=timeout,
+                blob_stem=_blob_stem(order, render_id, blob_name or report_id),
+                kept=order.report is not None or order.folder is not None,
+                followed=order.followed,
+                source=order.source,
+                created_by=order.created_by,
+            ),
+        )
+        _flush(session)
+        report = None
+        if order.report:
+            report = reports.create(
                 session,
-                renders.Submission(
-                    render_id=render_id,
-                    trace_id=order.trace_id,
-                    queue=order.queue,
-                    template_version_id=version.id if version else None,
-                    content=order.template.content,
-                    engine=engine,
-                    recipe=recipe,
-                    data=data,
-                    data_key=data_key,
-                    timeout=timeout,
-                    blob_stem=_blob_stem(order, render_id, blob_name or report_id),
-                    kept=order.report is not None or order.folder is not None,
-                    followed=order.followed,
-                    source=order.source,
-                    created_by=order.created_by,
-                ),
+                render,
+                report_id=report_id,
+                name=name,
+                blob_name=blob_name or report_id,
+                public=order.report.public,
+                template_shortid=template.shortid if template else None,
+                keep=order.report.keep,
+                expires_in=order.report.expires_in,
+                task_id=order.report.task_id,
             )
-            _flush(session)
-            report = None
-            if order.report:
-                report = reports.create(
-                    session,
-                    render,
-                    report_id=report_id,
-                    name=name,
-                    blob_name=blob_name or report_id,
-                    public=order.report.public,
-                    template_shortid=template.shortid if template else None,
-                    keep=order.report.keep,
-                    expires_in=order.report.expires_in,
-                    task_id=order.report.task_id,
-                )
-            accepted = Accepted(render, report, name, download, template, version)
-            if within is not None:
-                within(session, accepted)
-    except BaseException:
-        # Nothing was accepted, so nothing of it may stay.
-        if data_key:
-            inventory.take_back(database, storage, data_key)
-        raise
+        accepted = Accepted(render, report, name, download, template, version)
+        if within is not None:
+            within(session, accepted)
     return accepted
 
 
@@ -321,22 +323,9 @@ def checked_timeout(timeout: float | None, settings: Settings) -> float:
     return timeout
 
 
-def _put_data(
-    storage: Storage, settings: Settings, render_id: str, order: Order, version: TemplateVersion | None
-) -> tuple[str | None, str | None]:
-    """Return the data as text for the row, or, where it is large, its storage key."""
-    if order.data is not None:
-        # ASCII only: a lone surrogate stays an escape, which every database and store can keep.
-        text = json.dumps(order.data, separators=(",", ":"))
-    else:
-        text = (version.sample_data if version else None) or "{}"
-    if len(text) <= settings.inline_data_bytes:
-        return text, None
-    key = f"data/{render_id}.json"
-    storage.put(
-        key,
-        text.encode("ascii"),
-        media_type="application/json",
-        metadata={"trace-id": order.trace_id, "render-id": render_id},
-    )
-    return None, key
+def _data_of(order: Order, version: TemplateVersion | None) -> str:
+    """Return the data as JSON text."""
+    if order.data is None:
+        return (version.sample_data if version else None) or "{}"
+    # ASCII only: a lone surrogate stays an escape, which every database and store can keep.
+    return json.dumps(order.data, separators=(",", ":"))

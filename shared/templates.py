@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import CursorResult, delete, exists, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, lazyload
 
-from shared.database import now
+from shared.database import changed, now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id, new_shortid
 from shared.models import HistoryRecord, Render, Schedule, Template, TemplateVersion
@@ -340,11 +340,10 @@ def forget_unused_versions(session: Session, *, limit: int) -> int:
     forget = delete(TemplateVersion).where(TemplateVersion.id.in_(unused))
     try:
         with session.begin_nested():
-            result = session.execute(forget.execution_options(synchronize_session=False))
+            return changed(session, forget)
     except IntegrityError:
         # A render that was accepted just before its template was removed; the next sweep sees it.
         return 0
-    return cast("CursorResult[Any]", result).rowcount
 
 
 def storable(value: str) -> bool:

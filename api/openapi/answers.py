@@ -97,6 +97,7 @@ class Part(TypedDict):
     error: NotRequired[Annotated[str, Field(description="What kind of failure it is; the log says more.")]]
     alive: NotRequired[Annotated[int, Field(description="Of the workers: how many live.")]]
     rendering: NotRequired[Annotated[int, Field(description="Of the workers: how many of those render.")]]
+    freeBytes: NotRequired[Annotated[int, Field(description="Of the disk: how much is free.")]]
 
 
 class Parts(TypedDict):
@@ -105,14 +106,28 @@ class Parts(TypedDict):
     database: Part
     broker: Part
     storage: Part
+    disk: Part
     workers: Part
+
+
+class Intake(TypedDict):
+    """Whether new work is accepted, and how much waits."""
+
+    accepting: Annotated[bool, Field(description="Whether a render is accepted that is sent now.")]
+    reason: NotRequired[Annotated[str, Field(description="Why not.")]]
+    queued: Annotated[dict[str, int], Field(description="By queue, how many renders wait; an empty one is left out.")]
 
 
 class Readiness(TypedDict):
     """Whether the farm can do its work, and what it lacks if it cannot."""
 
-    ready: Annotated[bool, Field(description="Whether every part answers.")]
+    ready: Annotated[bool, Field(description="Whether every part works.")]
+    down: Annotated[
+        list[str],
+        Field(description="The parts that are down. While the database is, nobody knows how the workers do."),
+    ]
     parts: Parts
+    intake: Intake
     recipes: Annotated[
         dict[str, str], Field(description="By recipe, `ok`, or why it does not work on one of the living workers.")
     ]

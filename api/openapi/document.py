@@ -156,7 +156,7 @@ class _Writer:
         return {str(status): self._answer(answers[status]) for status in sorted(answers)}
 
     def _refusal(self, status: int, text: str) -> Answer:
-        headers = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
+        headers = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
         return Answer(text, {JSON: _error_of(self._address.path), TEXT: str}, headers.get(status, ()))
 
     def _answer(self, answer: Answer) -> dict[str, Any]:

@@ -19,10 +19,10 @@ Those under `/odata` speak [OData 4.0](https://www.odata.org/). Those under `/ap
 envelope. The families share everything but the shape of their answers: a template made in one is found in the others.
 
 **When something is wrong**, the answer says what was wrong, what was expected and what to do; a field or an option
-that is not known is refused with the nearest known name, never passed over. 4xx is yours to mend, 503 with
-`Retry-After` is worth another try, 500 is the farm's own fault. Errors are JSON, or a line of plain text for a client
-that prefers it (`Accept: text/plain`). An address that does not exist is 404, a method that an address does not know
-is 405; both are shaped like the other errors of their family.
+that is not known is refused with the nearest known name, never passed over. 4xx is yours to mend; 429 and
+503 with `Retry-After` are worth another try; 500 is the farm's own fault. Errors are JSON, or a line of plain text for
+a client that prefers it (`Accept: text/plain`). An address that does not exist is 404, a method that an address does
+not know is 405; both are shaped like the other errors of their family.
 
 **Traces.** Every answer has an `X-Trace-Id`. Send your own, and you find it in every log line, in the database, and
 with what was stored.

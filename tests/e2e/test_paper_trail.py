@@ -71,7 +71,8 @@ def trace(farm, trace_id):
 
 def objects(farm):
     blobs = farm.home / "blobs"
-    return {path.relative_to(blobs).as_posix() for path in blobs.rglob("*") if path.is_file()}
+    names = {path.relative_to(blobs).as_posix() for path in blobs.rglob("*") if path.is_file()}
+    return {name for name in names if not name.startswith("@locks/")}
 
 
 def thumbnail(farm, record_id):

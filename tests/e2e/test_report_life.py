@@ -149,8 +149,13 @@ def test_an_unknown_report_is_not_found(farm, report_id):
         assert farm.request(method, f"/odata/reports('{report_id}')", **options).status_code == 404
 
 
+def await_start(farm, busy):
+    eventually(lambda: all(farm.get(one).json()["attempts"] for one in busy), what="both children to be busy")
+
+
 def test_the_status_tells_the_place_in_the_queue_and_no_time_that_nobody_measured(farm):
-    busy = [farm.report(ENDLESS, reports={"async": True}, timeout=2000).headers["Location"] for _ in range(2)]
+    busy = [farm.report(ENDLESS, reports={"async": True}, timeout=8000).headers["Location"] for _ in range(2)]
+    await_start(farm, busy)
     first, second = (farm.report(HELLO, reports={"async": True}).headers["Location"] for _ in range(2))
 
     waiting = [farm.get(one, headers={"Accept": "application/json"}).json() for one in (first, second)]
@@ -168,7 +173,7 @@ def test_the_status_estimates_by_what_the_template_took_before(farm):
     assert farm.report(template, {"rounds": 40_000}).status_code == 200
 
     busy = [farm.report(template, {"rounds": 40_000}, reports={"async": True}).headers["Location"] for _ in range(2)]
-    eventually(lambda: all(farm.get(one).json()["attempts"] for one in busy), what="both children to be busy")
+    await_start(farm, busy)
     waiting = farm.report(template, {"rounds": 1}, reports={"async": True}).headers["Location"]
     said = farm.get(waiting).json()
 

@@ -20,12 +20,7 @@ def machines(tmp_path, valkey, postgres, seaweedfs):
     environment = {
         "PRESSROOM_BROKER_URL": valkey.url.replace("/0", "/2"),
         "PRESSROOM_DATABASE_URL": database_url,
-        "PRESSROOM_STORAGE": "s3",
-        "PRESSROOM_S3_ENDPOINT": seaweedfs.endpoint,
-        "PRESSROOM_S3_ACCESS_KEY": seaweedfs.access_key,
-        "PRESSROOM_S3_SECRET_KEY": seaweedfs.secret_key,
-        "PRESSROOM_S3_BUCKET": seaweedfs.new_bucket(),
-        "PRESSROOM_S3_SECURE": "0",
+        **seaweedfs.settings(),
     }
     first, second = (Farm(tmp_path / name, **environment) for name in ("first", "second"))
     try:

@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from farms import eventually, free_port
 
 UP = Path(__file__).parents[2] / "scripts" / "up"
 STOP_SECONDS = 10  # What the product promises.
+ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 PANGO = next(Path("/usr/lib").glob("*/libpango-1.0.so.0"), None)
 
 
@@ -56,6 +59,24 @@ class Launched:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
+
+    def report(self, content: str) -> int:
+        """Order a report, wait for it, and return the answer's status."""
+        body = json.dumps({"template": {"content": content, "recipe": "text"}}).encode()
+        order = urllib.request.Request(
+            f"{self.url}/api/report", data=body, headers={"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(order, timeout=90) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def count(self, state: str) -> int:
+        with contextlib.closing(sqlite3.connect(self.home / "pressroom.db")) as database:
+            (count,) = database.execute("SELECT count(*) FROM renders WHERE state = ?", (state,)).fetchone()
+        return count
 
     def links(self) -> dict[str, str]:
         """The samples' names and addresses."""
@@ -251,6 +272,23 @@ def test_a_signal_leaves_no_process(launch, number):
 
     assert stopped.survivors(processes) == []
     assert stopped.process.returncode == 0
+
+
+def test_a_stop_in_the_middle_of_work_is_no_slower_and_answers_who_waits(launch):
+    stopped = launch()
+    stopped.until_it_says("Pressroom is ready")
+    with ThreadPoolExecutor() as clients:
+        # The one child renders the first for ever; nobody comes to the second.
+        answers = [clients.submit(stopped.report, ENDLESS)]
+        eventually(lambda: stopped.count("running") == 1, what="a render that has begun")
+        answers.append(clients.submit(stopped.report, "x"))
+        eventually(lambda: stopped.count("queued") == 1, what="a render that waits")
+        processes = stopped.descendants()
+
+        stopped.process.send_signal(signal.SIGTERM)
+
+        assert stopped.survivors(processes) == []
+        assert [answer.result() for answer in answers] == [503, 503]
 
 
 def test_a_signal_before_the_farm_is_ready_leaves_no_process(launch):

@@ -55,7 +55,7 @@ def test_one_that_takes_long_is_answered_with_when_to_ask_again(client, farm, da
     answer = client.get(address)
     assert (answer.status_code, answer.json["data"]["state"]) == (202, "queued")
     assert int(answer.headers["Retry-After"]) > 0
-    overlay = client.get(f"{address}/page/1.png")
+    overlay = client.get(f"{address}/page/1.png", buffered=True)
     assert overlay.status_code == 404
     assert int(overlay.headers["Retry-After"]) > 0
 
@@ -64,7 +64,7 @@ def test_one_that_takes_long_is_answered_with_when_to_ask_again(client, farm, da
     farm.perform(row.id)
     answer = client.get(address)
     assert answer.status_code == 200
-    overlay = client.get(answer.json["data"]["pictures"][0]["overlay"])
+    overlay = client.get(answer.json["data"]["pictures"][0]["overlay"], buffered=True)
     assert (overlay.status_code, overlay.data[:4]) == (200, b"\x89PNG")
     assert client.get(f"{address}/page/2.png").status_code == 404
 

@@ -163,8 +163,8 @@ def test_an_attempt_that_was_given_up_changes_nothing_and_leaves_nothing(databas
         comparison_id = key.removeprefix("comparisons/").partition("~")[0]
         change(database, comparison_id, lease_until=now(-1))
         with database.writing() as session:
-            assert leases.give_back(session, Comparison, error="lost") == 1
-            assert leases.claim(session, Comparison, comparison_id, seconds=60).attempt == 2
+            assert leases.give_back(session, Comparison, dead_after=None, error="lost") == 1
+            assert leases.claim(session, Comparison, comparison_id, worker_id="worker-2", seconds=60).attempt == 2
 
     made = farm.compare(
         farm.record(), farm.record(compared.document(total="9")), storage=Interrupted(farm.storage, give_away)

@@ -25,7 +25,7 @@ from shared import (
 from shared.config_renders import ConfigRender, PrintWish
 from shared.database import now
 from shared.exceptions import NotFoundError, UnprocessableError
-from shared.models import HistoryRecord, PrintTask, Render, Thumbnail
+from shared.models import HistoryRecord, PrintTask, Render, RetiredObject, Thumbnail
 from shared.printers import PrinterFields
 from shared.renders import Cause
 from shared.settings import load_settings
@@ -337,15 +337,17 @@ def test_a_printer_that_is_removed_meanwhile_leaves_nothing(submit, database, tm
     assert list(storage.keys()) == []
 
 
-def test_a_payload_that_cannot_be_stored_is_not_accepted(submit, database):
-    class FullStorage:
+def test_a_payload_that_cannot_be_stored_stays_in_its_record(submit, database):
+    class AwayStorage:
         def put(self, *_, **__):
-            raise StorageError("No space left on device")
+            raise StorageError("connection refused")
 
-    with pytest.raises(StorageError):
-        submit(storage=FullStorage(), payload=b"x" * 501)
+    accepted = submit(storage=AwayStorage(), payload=b"x" * 501)
 
-    assert rows(database) == [0, 0, 0]
+    with database.reading() as session:
+        found = history.find(session, accepted.record.id, whole=True)
+        assert (found.payload, found.payload_key) == (b"x" * 501, None)
+        assert session.scalars(select(RetiredObject.key)).all() == [f"payloads/{found.id}.json"]
 
 
 def test_a_document_makes_the_record_ok_and_lets_the_print_task_begin(begun, database):

@@ -139,7 +139,7 @@ def test_an_entry_tells_its_print_tasks_and_its_thumbnail(database, storage, tem
     for _ in range(2):
         records.print_task(database, done)
     with database.writing() as session:
-        claimed = leases.claim(session, Thumbnail, done.render_id, seconds=60)
+        claimed = leases.claim(session, Thumbnail, done.render_id, worker_id="worker-1", seconds=60)
         leases.fail(session, Thumbnail, done.render_id, attempt=claimed.attempt, error="it is encrypted")
 
     first, second = listed(database)[1]

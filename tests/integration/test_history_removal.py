@@ -12,7 +12,7 @@ from locks import until_held_up
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shared import history_removal, inventory, print_tasks, print_turns, renders, sweeps, templates
+from shared import history_removal, print_tasks, print_turns, renders, sweeps, templates, verification
 from shared.database import now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id
@@ -81,7 +81,7 @@ def sweep(database, storage):
 
 def nothing_is_amiss(database, storage):
     lines = []
-    found = inventory.check(database, storage, grace=-5, repair=False, say=lines.append)
+    found = verification.verify(database, storage, grace=-5, contents=False, say=lines.append)
     return (found.orphans, found.missing) == (0, 0) or lines
 
 

@@ -56,7 +56,7 @@ def finish(database, filesystem_storage):
         filesystem_storage.put(key, records.PDF, media_type="application/pdf", metadata={})
         succeed(database, claimed, key)
         if pictured:
-            maker = ThumbnailMaker(settings=None, database=database, storage=filesystem_storage)
+            maker = ThumbnailMaker(settings=None, database=database, storage=filesystem_storage, worker_id="worker-1")
             maker.make(render_id)
 
     return finish

@@ -10,11 +10,11 @@ import orders
 import pytest
 import records
 from click.testing import CliRunner
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
-from shared import cli, history_removal, inventory, print_tasks, sweeps
+from shared import cli, history_removal, print_tasks, sweeps, verification
 from shared.identifiers import new_id
-from shared.models import Comparison, HistoryRecord, PrintTask, Render, RetiredObject, Thumbnail
+from shared.models import Comparison, Duty, HistoryRecord, PrintTask, Render, RetiredObject, Thumbnail
 from shared.settings import load_settings
 from shared.storage import StorageError
 from workers.maintenance import Caretaker
@@ -45,7 +45,7 @@ def count(database, model):
 
 def whole(database, storage):
     lines = []
-    found = inventory.check(database, storage, grace=-5, repair=False, say=lines.append)
+    found = verification.verify(database, storage, grace=-5, contents=False, say=lines.append)
     return (found.orphans, found.missing) == (0, 0) or lines
 
 
@@ -210,9 +210,18 @@ def test_a_store_that_is_away_delays_only_the_objects(database, storage, templat
 
 def caretaker(database, storage, **environment):
     settings = load_settings(environment)
+    with database.writing() as session:
+        # Whoever came before had his turn just now.
+        session.execute(delete(Duty))
     nothing = lambda *_: True  # noqa: E731
     return Caretaker(
-        settings=settings, database=database, storage=storage, waiting=lambda _: 0, publish=nothing, ring=nothing
+        settings=settings,
+        database=database,
+        storage=storage,
+        worker_id="w",
+        waiting=lambda _: 0,
+        publish=nothing,
+        ring=nothing,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import orders
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
-from shared import submissions, templates
-from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
-from shared.models import Render, Report
+from shared import submissions, sweeps, templates
+from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError, NotReadyError
+from shared.guards import StorageNotAskedError
+from shared.models import Render, Report, RetiredObject
 from shared.settings import load_settings
 from shared.storage import StorageError
 from shared.submissions import Order, ReportWish, TemplateChoice
@@ -70,16 +72,72 @@ def test_a_refused_blob_name_leaves_no_row_and_no_object(accept, database, files
     assert list(filesystem_storage.keys()) == []
 
 
-def test_large_data_that_cannot_be_stored_is_not_accepted(database, settings):
-    class FullStorage:
+@pytest.mark.parametrize(
+    "error", [StorageError("reset while it was written"), StorageNotAskedError("the storage is away")]
+)
+def test_large_data_that_cannot_be_stored_stays_in_its_row(database, settings, error):
+    class AwayStorage:
         def put(self, *_, **__):
-            raise StorageError("No space left on device")
+            raise error
 
     order = Order(trace_id="t", template=INLINE, data={"t": "x" * 200})
-    with pytest.raises(StorageError):
-        submissions.accept(database, FullStorage(), settings, order, recipe_states={})
+    accepted = submissions.accept(database, AwayStorage(), settings, order, recipe_states={})
+
+    row = orders.row(database, accepted.render.id)
+    assert (row.data, row.data_key) == ('{"t":"' + "x" * 200 + '"}', None)
+    with database.reading() as session:
+        # What may have arrived all the same is found by the sweep.
+        retired = session.scalars(select(RetiredObject.key)).all()
+    assert retired == [f"data/{row.id}.json"]
+
+
+def test_large_data_of_a_submission_that_never_came_through_is_found_by_the_sweep(
+    accept, database, filesystem_storage, monkeypatch
+):
+    def broken(*_, **__):
+        raise OperationalError("INSERT", None, OSError("the database went away"))
+
+    monkeypatch.setattr(submissions.renders, "submit", broken)
+    with pytest.raises(OperationalError):
+        accept(data={"t": "x" * 200})
+    assert len(list(filesystem_storage.keys())) == 1
+
+    assert sweeps.sweep_retired(database, filesystem_storage, older_than=-5) == 1
+    assert list(filesystem_storage.keys()) == []
+
+
+def test_a_submission_that_was_held_up_until_the_sweep_took_its_data_is_refused(database, settings, filesystem_storage):
+    class Slow:
+        """Stores, and is stopped before it says so."""
+
+        def __getattr__(self, name):
+            return getattr(filesystem_storage, name)
+
+        def put(self, *arguments, **options):
+            filesystem_storage.put(*arguments, **options)
+            with pytest.raises(KeyboardInterrupt):
+                # Killed after it had said what it takes, and before it forgot the note.
+                sweeps.sweep_retired(database, Stuck(), older_than=-5)
+
+    class Stuck:
+        def delete(self, key):
+            filesystem_storage.delete(key)
+            raise KeyboardInterrupt
+
+    order = Order(trace_id="t", template=INLINE, data={"t": "x" * 200})
+    with pytest.raises(NotReadyError, match="send it again"):
+        submissions.accept(database, Slow(), settings, order, recipe_states={})
 
     assert rows(database) == [0, 0]
+    assert sweeps.sweep_retired(database, filesystem_storage, older_than=-5) == 0
+    assert list(filesystem_storage.keys()) == []
+
+
+def test_large_data_that_a_row_names_is_not_swept(accept, database, filesystem_storage):
+    accepted = accept(data={"t": "x" * 200})
+
+    assert sweeps.sweep_retired(database, filesystem_storage, older_than=-5) == 0
+    assert list(filesystem_storage.keys()) == [accepted.render.data_key]
 
 
 def test_a_render_records_the_version_it_was_ordered_from(accept, database):

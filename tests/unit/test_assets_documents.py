@@ -18,7 +18,7 @@ from pypdf import PdfReader
 from shared.exceptions import TemplateError
 from workers.assets import AssetUnavailableError
 from workers.fetching import FetchPolicy
-from workers.limits import SOFT_LIMIT_SIGNAL, SoftTimeLimit
+from workers.limits import SOFT_LIMIT_SIGNAL, TimeLimits
 from workers.recipes import RecipeUnavailableError
 from workers.recipes.plutoprint_pdf import PlutoPrintRecipe
 from workers.recipes.weasyprint_pdf import WeasyPrintRecipe
@@ -184,17 +184,17 @@ def test_a_time_limit_that_strikes_while_an_asset_is_read_ends_the_render(recipe
             signal.raise_signal(SOFT_LIMIT_SIGNAL)
             return super().read(asset)
 
-    limit = SoftTimeLimit()
+    limit = TimeLimits(grace=60)
     limit.begin()
     policy = FetchPolicy(Striking(**{"a.png": PNG}))
-    with pytest.raises(SoftTimeLimitExceeded), limit.armed(), policy.enforced():
+    with pytest.raises(SoftTimeLimitExceeded), limit.armed(60), policy.enforced():
         recipe.render("<img src='asset:a.png'>", policy=policy)
 
 
 def test_a_time_limit_that_an_engine_swallows_is_heard_in_the_end():
-    limit = SoftTimeLimit()
+    limit = TimeLimits(grace=60)
     limit.begin()
-    with pytest.raises(SoftTimeLimitExceeded), limit.armed(), contextlib.suppress(SoftTimeLimitExceeded):
+    with pytest.raises(SoftTimeLimitExceeded), limit.armed(60), contextlib.suppress(SoftTimeLimitExceeded):
         signal.raise_signal(SOFT_LIMIT_SIGNAL)
 
 

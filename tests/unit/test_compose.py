@@ -84,6 +84,12 @@ def test_every_process_accepts_its_settings_and_only_a_gateway_with_tokens_liste
     assert load_settings(filled_in(own["gateway"]["environment"])).tokens
 
 
+def test_a_container_is_killed_only_when_its_program_has_had_its_grace_and_given_back_the_rest(own):
+    for name, service in own.items():
+        grace = load_settings(filled_in(service["environment"])).shutdown_grace
+        assert int(service["stop_grace_period"].removesuffix("s")) >= grace + 5, name
+
+
 def test_nothing_starts_before_its_secrets_are_set():
     found = {match["name"]: match["otherwise"] for match in VARIABLE.finditer(COMPOSE.read_text())}
 

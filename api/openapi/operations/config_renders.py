@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # Python 3.11's own does not tell pydan
 from api.openapi import headers
 from api.openapi.answers import Meta
 from api.openapi.descriptions import JSON, TEXT, Answer, Operation
+from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import RENDERING
 
 _NO_RENDER = (
@@ -198,6 +199,7 @@ The recipe must make PDFs; what others make is had with `POST /api/report`.""",
         404: "There is no such template.",
         409: "The printer is being removed at this moment.",
         422: "Parameters, recipe or printer do not allow it; everything that is wrong is named.",
+        429: FULL,
     },
 )
 STATUS = Operation(

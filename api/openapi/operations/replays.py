@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.openapi.descriptions import Operation
 from api.openapi.operations import config_renders
+from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import HISTORY
 
 REPLAY = Operation(
@@ -24,5 +25,6 @@ the two with `GET /api/v1/report-history-record/{record_id}/diff/{other_id}`.
         404: "There is no such history record, or its template has no version of this number.",
         409: "The recorded request is no longer in storage.",
         422: "The parameters do not fit that version, or its recipe makes no PDF; everything that is wrong is named.",
+        429: FULL,
     },
 )

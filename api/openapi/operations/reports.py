@@ -14,6 +14,7 @@ from api.openapi.operations.tags import RENDERING, REPORTS
 _DOCUMENT = {"application/pdf": None, "text/html": None, TEXT: None}
 _DOCUMENT_HEADERS = ("Content-Disposition", "File-Extension", "Accept-Ranges", "ETag")
 _FAILED = {JSON: RenderError, TEXT: str}
+FULL = "So much waits already, in the queue or of your own, that no more is taken: the message names the limit."
 _PUBLIC = "It needs no token; a report that is not public is not found here."
 _DOWN = "The database or the storage does not answer. Nothing was lost."
 
@@ -103,6 +104,7 @@ A field that is not known is refused, with the nearest known name.""",
     errors={
         404: "There is no such template.",
         409: "Another report has this `blobName`; the message names it.",
+        429: FULL,
     },
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.openapi.descriptions import JSON, Answer, Operation, Parameter
 from api.openapi.operations import odata
+from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import SCHEDULES
 
 _NO_SUCH = "There is no such schedule."
@@ -43,6 +44,7 @@ RUN_NOW = Operation(
     errors={
         404: _NO_SUCH,
         409: "A run of it goes on, and it does not allow two at once.",
+        429: FULL,
         503: odata.DOWN,
     },
 )

@@ -8,12 +8,15 @@ from api.openapi.operations.tags import FARM
 
 _READINESS_EXAMPLE = {
     "ready": True,
+    "down": [],
     "parts": {
         "database": {"ok": True},
         "broker": {"ok": True},
         "storage": {"ok": True},
+        "disk": {"ok": True, "freeBytes": 48318382080},
         "workers": {"ok": True, "alive": 2, "rendering": 1},
     },
+    "intake": {"accepting": True, "queued": {"render": 3}},
     "recipes": {"html": "ok", "plutoprint-pdf": "ok", "text": "ok", "weasyprint-pdf": "ok"},
 }
 
@@ -26,10 +29,12 @@ HEALTHZ = Operation(
 READYZ = Operation(
     tag=FARM,
     summary="Can the farm work?",
-    text="Asks the database, the broker, the storage and the workers, all at once, and gives up after three seconds.",
+    text="Asks the database (whether it can be written, too), the broker (whether it takes messages), the storage, the "
+    "disk and the workers, all at once, and gives up after three seconds. `intake` says whether new work is accepted; "
+    "a farm in which too much waits is ready all the same.",
     answers={
-        200: Answer("Every part answers.", {JSON: Readiness}, example=_READINESS_EXAMPLE),
-        503: Answer("A part does not answer; which one, and why, is said.", {JSON: Readiness}),
+        200: Answer("Every part works.", {JSON: Readiness}, example=_READINESS_EXAMPLE),
+        503: Answer("A part is down; which one, and why, is said.", {JSON: Readiness}),
     },
 )
 PING = Operation(

@@ -11,6 +11,7 @@ from api.openapi import headers
 from api.openapi.answers import Failure, Meta
 from api.openapi.descriptions import JSON, TEXT, Answer, Operation
 from api.openapi.operations.odata import DOWN
+from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import HISTORY, REPORT_CONFIGURATIONS
 from api.openapi.operations.templates import NO_SUCH
 
@@ -106,7 +107,7 @@ PREVIEW = Operation(
             "message says why there is none: the recipe makes no PDF, or the render failed."
         ),
     },
-    errors={503: _STORES},
+    errors={429: FULL, 503: _STORES},
 )
 OF_TEMPLATE = Operation(
     tag=REPORT_CONFIGURATIONS,
@@ -120,7 +121,7 @@ OF_TEMPLATE = Operation(
             "message says why there is none."
         ),
     },
-    errors={503: _STORES},
+    errors={429: FULL, 503: _STORES},
 )
 REMAKE_OF_TEMPLATE = Operation(
     tag=REPORT_CONFIGURATIONS,
@@ -131,6 +132,7 @@ REMAKE_OF_TEMPLATE = Operation(
         400: "The farm cannot render it as it is now: the message says why.",
         404: NO_SUCH,
         422: "Its recipe makes no PDF.",
+        429: FULL,
         503: _STORES,
     },
 )
