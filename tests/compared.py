@@ -79,6 +79,7 @@ class Comparing:
             settings=self.settings,
             database=self.database,
             storage=storage or self.storage,
+            worker_id="worker-1",
             announce=announced.append,
         ).compare(comparison_id)
         return announced

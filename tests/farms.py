@@ -63,6 +63,8 @@ class Farm:
             **environment,
         }
         self.processes: dict[str, subprocess.Popen] = {}
+        # How each was started, the last time.
+        self.started: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {}
         (home / "logs").mkdir(parents=True, exist_ok=True)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess:
@@ -70,12 +72,19 @@ class Farm:
             [PRESSROOM, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
         )
 
-    def run(self, name: str, *arguments: str) -> subprocess.Popen:
-        """Start a process; its output goes where the product's own supervisor would put it."""
+    def run(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen:
+        """Start a process; its output goes where the product's own supervisor would put it.
+
+        Args:
+            name: What this farm calls it.
+            arguments: What `pressroom run` takes.
+            environment: What the process' environment has besides the farm's.
+        """
+        self.started[name] = (arguments, environment)
         with (self.home / "logs" / f"{name}.jsonl").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [PRESSROOM, "run", *arguments],
-                env=self.environment,
+                env={**self.environment, **environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -83,13 +92,13 @@ class Farm:
             )
         return self.processes[name]
 
-    def run_gateway(self) -> None:
-        self.run("gateway", "gateway")
+    def run_gateway(self, **environment: str) -> None:
+        self.run("gateway", "gateway", **environment)
         eventually(lambda: self._answers("/healthz"), seconds=START_SECONDS, what="/healthz")
 
-    def run_workers(self, *, children: int = 2, name: str = "render") -> subprocess.Popen:
-        queues = "render.high,render,render.bulk"
-        return self.run(f"{name}-worker", "worker", "--queues", queues, "--children", str(children), "--name", name)
+    def run_workers(self, *, children: int = 2, name: str = "render", **environment: str) -> subprocess.Popen:
+        named = ("--queues", "render.high,render,render.bulk", "--children", str(children), "--name", name)
+        return self.run(f"{name}-worker", "worker", *named, **environment)
 
     def run_caretakers(self) -> None:
         """Start what reconciles, sweeps, prints and makes thumbnails."""
@@ -152,8 +161,11 @@ class Farm:
     def kill(self, name: str) -> None:
         """Kill a process as a crash would; its children follow it, as they do there."""
         process = self.processes.pop(name)
+        # A gateway's child ends what it has begun before it follows; until then it may still answer.
+        following = psutil.Process(process.pid).children() if name == "gateway" else []
         process.kill()
         process.wait()
+        psutil.wait_procs(following, timeout=30)
 
     def stop(self) -> None:
         for process in self.processes.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import orders
@@ -86,7 +87,12 @@ def finish(database, storage, record, *, document=PDF, pages=1) -> None:
     storage.put(key, document, media_type="application/pdf", metadata={})
     with database.writing() as session:
         result = orders.result(
-            blob_key=key, media_type="application/pdf", extension="pdf", size=len(document), pages=pages
+            blob_key=key,
+            media_type="application/pdf",
+            extension="pdf",
+            size=len(document),
+            sha256=hashlib.sha256(document).hexdigest(),
+            pages=pages,
         )
         assert renders.succeed(session, record.render_id, attempt=claimed.attempt, result=result)
 

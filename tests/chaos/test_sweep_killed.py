@@ -12,7 +12,7 @@ import pytest
 from farms import eventually
 from sqlalchemy import func, insert, select
 
-from shared import inventory
+from shared import verification
 from shared.database import Database, migrate, now
 from shared.identifiers import new_id
 from shared.models import Render, Report
@@ -103,6 +103,6 @@ def test_thousands_of_expired_reports_go_even_when_the_sweep_is_killed_half_way(
         assert set(session.scalars(select(Report.id))) == set(stay)
         assert set(session.scalars(select(Render.id))) == set(stay)
     lines = []
-    found = inventory.check(database, storage, grace=-5, repair=False, say=lines.append)
+    found = verification.verify(database, storage, grace=-5, contents=False, say=lines.append)
     assert (found.orphans, found.missing) == (0, 0), lines[:5]
     assert sorted(storage.keys()) == sorted(f"reports/{one}.html" for one in stay[:2])
