@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import history, idle, odata
+from benchmarks import history, idle, odata, throughput
 from benchmarks.farms import StartError
 
-MEASUREMENTS = [idle, odata, history]
+MEASUREMENTS = [idle, odata, history, throughput]
 
 
 def main() -> None:

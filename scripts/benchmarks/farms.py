@@ -30,18 +30,19 @@ class Farm:
 
 
 @contextmanager
-def running_farm(home: Path, *options: str) -> Iterator[Farm]:
+def running_farm(home: Path, *options: str, up: Path = UP) -> Iterator[Farm]:
     """Run a farm until the block ends.
 
     Args:
         home: Its home.
         options: What else to say to scripts/up.
+        up: The scripts/up of another checkout.
 
     Raises:
         StartError: It did not get ready.
     """
     port, flower_port = free_ports(2)
-    command = [str(UP), "--port", str(port), "--flower-port", str(flower_port), "--home", str(home), *options]
+    command = [str(up), "--port", str(port), "--flower-port", str(flower_port), "--home", str(home), *options]
     said: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as launcher:
         if launcher.stdout is None:
