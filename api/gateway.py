@@ -67,7 +67,7 @@ class Gateway:
 
     def publish_wake(self, wake: Wake) -> bool:
         """Announce a committed render, and return whether the broker took it; if not, the reconciler announces it."""
-        return queues.publish(self.celery, wake, grace=self.settings.render_timeout_grace)
+        return queues.publish(self.celery, wake)
 
     def ring(self, errand: Errand) -> None:
         """Announce a committed errand."""

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from shared.errands import Kind
 from shared.guards import Guard, NotAskedError
-from shared.limits import STORING_SECONDS
-from shared.signals import ANSWER_SECONDS, CONNECT_SECONDS
+from shared.signals import ANSWER_SECONDS, CONNECT_SECONDS, connect
+from shared.standby import Answer, Bell
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def create_celery(settings: Settings) -> Celery:
     setup_logging.connect(_logging_is_ours)
     app = Celery("pressroom", broker=settings.broker, set_as_current=False)
     guard(app)
+    app.pressroom_bell = Bell(connect(settings.broker))
     app.conf.update(
         # Results live in the database; a second store would be a second truth.
         result_backend=None,
@@ -80,7 +81,6 @@ def create_celery(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_lost_wait=LOST_CHILD_SECONDS,
-        worker_max_tasks_per_child=settings.child_renders,
         # KiB; compared with the most that the child ever had, what it shares with its parent included.
         worker_max_memory_per_child=settings.child_memory_bytes // 1024 or None,
         worker_hijack_root_logger=False,
@@ -125,29 +125,29 @@ def _logging_is_ours(**_: object) -> None:
     """Keep Celery from setting up logging its own way, as any receiver of this signal does."""
 
 
-def publish(app: Celery, wake: Wake, *, grace: float) -> bool:
-    """Announce a queued render.
+def publish(app: Celery, wake: Wake) -> bool:
+    """Announce a queued render: to a child that stands by, else by a message, unless enough of them wait.
 
     A broker that cannot take the message is no reason to fail: the row is there, and the reconciler announces it.
 
     Args:
         app: The Celery app.
         wake: Which render, in which queue.
-        grace: Seconds from the end of the time limit until the child is killed.
 
     Returns:
-        Whether the broker took the message.
+        Whether somebody will come.
     """
-    return _send(
-        app,
-        RENDER_TASK,
-        wake.render_id,
-        queue=wake.queue,
-        trace_id=wake.trace_id,
-        soft_time_limit=wake.timeout,
-        # The child ends itself at its own hard limit. This is for one that cannot, or that cannot store what it made.
-        time_limit=wake.timeout + grace + STORING_SECONDS,
-    )
+    try:
+        with app.pressroom_guard.asking(BROKER_AWAY):
+            if app.pressroom_bell.ring(wake.queue) is not Answer.NOBODY:
+                return True
+    except NotAskedError:
+        return False
+    except BROKER_AWAY as error:
+        log.warning("nobody rung for", row_id=wake.render_id, queue=wake.queue, error=str(error))
+        return False
+    # It has no time limits: a child takes many renders, and keeps the limits of each itself.
+    return _send(app, RENDER_TASK, wake.render_id, queue=wake.queue, trace_id=wake.trace_id)
 
 
 def ring(app: Celery, errand: Errand) -> bool:
@@ -167,10 +167,10 @@ def guard(app: Celery, *, crowded: Callable[[], bool] = lambda: False) -> None:
     app.pressroom_guard = Guard("broker", away_seconds=AWAY_SECONDS, crowded=crowded)
 
 
-def _send(app: Celery, task: str, row_id: str, *, queue: str, trace_id: str, **limits: float) -> bool:
+def _send(app: Celery, task: str, row_id: str, *, queue: str, trace_id: str) -> bool:
     try:
         with app.pressroom_guard.asking(BROKER_AWAY):
-            app.send_task(task, args=(row_id,), queue=queue, headers={"trace_id": trace_id}, **limits)
+            app.send_task(task, args=(row_id,), queue=queue, headers={"trace_id": trace_id})
     except NotAskedError:
         return False
     except BROKER_AWAY as error:

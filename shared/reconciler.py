@@ -14,6 +14,7 @@ from sqlalchemy import select
 from shared import liveness, renders, unattended
 from shared.database import DATABASE_AWAY
 from shared.models import Render
+from shared.standby import ENOUGH_MESSAGES
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from shared.database import Database
     from shared.renders import Wake
     from shared.settings import Settings
-
-# Published in one go at most; the rest follows at the next look.
-BATCH = 500
 
 log = logger(__name__)
 
@@ -98,13 +96,12 @@ def _republish(
     waiting: Callable[[str], int],
     publish: Callable[[Wake], bool],
 ) -> int:
-    # Which message was lost cannot be told, but how many are missing can: more renders wait than messages do. The
-    # oldest are announced again; a second message for one that has its own is dropped by the claim. As messages and
-    # renders are then equal in number, nothing is published twice for long.
+    # Which message was lost cannot be told, but how many are missing can: more renders wait than messages do, and fewer
+    # messages than are ever sent. The oldest are announced again; a child that is sent for in vain finds nothing.
     wakes: list[Wake] = []
     with database.reading() as session:
         for queue, count in unattended.queued_counts(session).items():
-            missing = min(count - waiting(queue), BATCH)
+            missing = min(count, ENOUGH_MESSAGES) - waiting(queue)
             if missing > 0:
                 oldest = unattended.oldest_queued(session, queue, older_than=settings.republish_after, limit=missing)
                 wakes.extend(renders.wake_of(render) for render in oldest)

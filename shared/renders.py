@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, null, or_, select, update
+from sqlalchemy import and_, case, func, null, or_, select, update
 from sqlalchemy.orm import defer
 
 from shared.database import now, won
@@ -31,7 +31,7 @@ from shared.retirement import retire
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Update
+    from sqlalchemy import ColumnElement, Update
     from sqlalchemy.orm import Session
 
 # Attempts that ended through no fault of the render are kept, too, for whoever asks what became of it: the last few.
@@ -76,10 +76,11 @@ class Loss(enum.StrEnum):
     SHUTDOWN = "shutdown"
     STORAGE = "storage"
     DATABASE = "database"
+    NEIGHBOUR = "neighbour"
 
 
 # Nothing that the render did: it is tried again as often as it takes.
-BLAMELESS = (Loss.SHUTDOWN, Loss.STORAGE, Loss.DATABASE)
+BLAMELESS = (Loss.SHUTDOWN, Loss.STORAGE, Loss.DATABASE, Loss.NEIGHBOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,50 @@ class Wake:
     timeout: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A render that a child has taken: what is needed to make it, and to end it.
+
+    Attributes:
+        id: The render.
+        content: The template's text; None: the text of the version.
+        attempt: The fencing token.
+        losses: What became of earlier attempts.
+
+    The others are as in `Submission` and in `shared.models.Render`.
+    """
+
+    id: str
+    trace_id: str
+    queue: str
+    template_version_id: str | None
+    content: str | None
+    engine: str
+    recipe: str
+    data: str | None
+    data_key: str | None
+    timeout: float
+    blob_stem: str
+    attempt: int
+    losses: list[Any]
+    worker_id: str | None
+    child_pid: int | None
+    queued_at: dt.datetime
+    started_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who claims: a worker, one of its children, and the seconds from a time limit until that child is killed."""
+
+    worker_id: str
+    child_pid: int
+    grace: float
+
+
+_CLAIMED = tuple(getattr(Render, field.name) for field in fields(Claimed))
+
+
 def submit(session: Session, submission: Submission) -> Render:
     """Write the row that the farm's promise rests on; publish its message only after the commit."""
     render = Render(
@@ -196,7 +241,7 @@ def submit(session: Session, submission: Submission) -> Render:
     return render
 
 
-def wake_of(render: Render) -> Wake:
+def wake_of(render: Render | Claimed) -> Wake:
     """Shape the message that announces a queued render."""
     return Wake(render.id, render.queue, render.trace_id, render.timeout)
 
@@ -211,22 +256,91 @@ def claim(session: Session, render_id: str, *, worker_id: str, child_pid: int, g
         child_pid: Which of the worker's children will do it.
         grace: Seconds from the end of its time limit until the child is killed.
     """
-    # One that was put off is not taken before its time, also when a second message of it comes.
-    is_due = or_(Render.attempt == 0, Render.queued_at <= now())
     statement = (
         _move(CLAIM, render_id)
-        .where(is_due)
-        .values(
-            worker_id=worker_id,
-            child_pid=child_pid,
-            attempt=Render.attempt + 1,
-            started_at=now(),
-            deadline_at=now(Render.timeout + grace + OVERDUE_SECONDS),
-        )
+        .where(_is_due())
+        .values(**_claimed_by(Claimant(worker_id, child_pid, grace)))
         .returning(Render)
         .execution_options(synchronize_session=False)
     )
     return session.execute(statement).scalar_one_or_none()
+
+
+def claim_next(session: Session, queues: Sequence[str], claimant: Claimant) -> Claimed | None:
+    """Take the render that has waited longest in the first of these queues in which one waits.
+
+    Args:
+        session: A writing transaction.
+        queues: Where to look, the most urgent queue first.
+        claimant: Who takes it.
+    """
+    for queue in queues:
+        found = _claim_waiting(session, (Render.queue == queue,), 1, claimant)
+        if found:
+            return found[0]
+    return None
+
+
+def claim_alike(session: Session, first: Claimed, claimant: Claimant, *, most: int, sharers: int) -> list[Claimed]:
+    """Take renders of the same template's version and recipe that wait in the same queue and were never tried before.
+
+    Args:
+        session: A writing transaction.
+        first: What they are to be alike to.
+        claimant: Who takes them.
+        most: How many at most.
+        sharers: How many children share what waits: no more than one's share is taken.
+    """
+    alike = (
+        Render.queue == first.queue,
+        Render.template_version_id == first.template_version_id,
+        Render.recipe == first.recipe,
+        Render.content.is_(None),
+        # One that was lost may be lost again, and its neighbours with it.
+        Render.attempt == 0,
+    )
+    some = select(Render.id).where(Render.state == State.QUEUED, *alike).limit(most * sharers).subquery()
+    share = -(-(session.scalar(select(func.count()).select_from(some)) or 0) // sharers)
+    if not share:
+        return []
+    return _claim_waiting(session, alike, min(share, most), claimant)
+
+
+def _claim_waiting(session: Session, conditions: Sequence[Any], most: int, claimant: Claimant) -> list[Claimed]:
+    # Where rows can be locked, one that another is just taking is passed over, not waited for.
+    waiting = (
+        select(Render.id)
+        .where(*conditions, Render.state == State.QUEUED, _is_due())
+        .order_by(Render.queued_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        # PostgreSQL may run a subquery more than once, and lock other rows each time; this it does not.
+        .cte("waiting")
+    )
+    statement = (
+        update(Render)
+        .where(Render.id.in_(select(waiting.c.id)), Render.state.in_(CLAIM.before))
+        .values(state=CLAIM.after, **_claimed_by(claimant))
+        .returning(*_CLAIMED)
+        .execution_options(synchronize_session=False)
+    )
+    taken = [Claimed(**row._mapping) for row in session.execute(statement)]  # noqa: SLF001  # Its public name.
+    return sorted(taken, key=lambda one: (one.queued_at, one.id))
+
+
+def _is_due() -> ColumnElement[bool]:
+    """One that was put off is not taken before its time, whoever comes for it."""
+    return or_(Render.attempt == 0, Render.queued_at <= now())
+
+
+def _claimed_by(claimant: Claimant) -> dict[str, Any]:
+    return {
+        "worker_id": claimant.worker_id,
+        "child_pid": claimant.child_pid,
+        "attempt": Render.attempt + 1,
+        "started_at": now(),
+        "deadline_at": now(Render.timeout + claimant.grace + OVERDUE_SECONDS),
+    }
 
 
 def succeed(session: Session, render_id: str, *, attempt: int, result: Result) -> bool:
@@ -287,7 +401,7 @@ def _end(session: Session, transition: Transition, render_id: str, attempt: int,
     return session.scalar(so_ended) == attempt
 
 
-def too_long(render: Render) -> str:
+def too_long(render: Render | Claimed) -> str:
     """Say that a render outran its time limit, whichever of its two limits ended it."""
     return f"The render took longer than its time limit of {render.timeout:g} s"
 
@@ -352,10 +466,11 @@ def unkeep(session: Session, render_ids: Sequence[str]) -> list[str]:
     return [key for pair in keys for key in pair if key]
 
 
-def held_by_child(session: Session, render_id: str, *, worker_id: str, child_pid: int) -> Render | None:
-    """Return a render if it is running in this child, else None."""
-    held = select(Render).where(Render.id == render_id, Render.state == State.RUNNING)
-    return session.scalar(held.where(Render.worker_id == worker_id, Render.child_pid == child_pid))
+def held_by_child(session: Session, claimant: Claimant) -> list[Claimed]:
+    """Return what a worker's child has claimed and not ended, in the order in which it waited."""
+    held = select(*_CLAIMED).where(Render.state == State.RUNNING, Render.worker_id == claimant.worker_id)
+    rows = session.execute(held.where(Render.child_pid == claimant.child_pid).order_by(Render.queued_at, Render.id))
+    return [Claimed(**row._mapping) for row in rows]  # noqa: SLF001  # Its public name.
 
 
 def held_by(session: Session, *, worker_id: str) -> Sequence[Render]:
@@ -364,7 +479,9 @@ def held_by(session: Session, *, worker_id: str) -> Sequence[Render]:
     return session.scalars(held.options(*LIGHT)).all()
 
 
-def lose(session: Session, render: Render, *, reason: str, max_losses: int, cause: Loss = Loss.WORKER) -> State | None:
+def lose(
+    session: Session, render: Render | Claimed, *, reason: str, max_losses: int, cause: Loss = Loss.WORKER
+) -> State | None:
     """Queue a render again whose attempt died with its worker or child; fail it when that happened too often.
 
     Args:
@@ -388,7 +505,9 @@ def lose(session: Session, render: Render, *, reason: str, max_losses: int, caus
     return State.FAILED if _ended(session, render.id, poisoned) else None
 
 
-def give_back(session: Session, render: Render, *, reason: str, cause: Loss, seconds: float = 0) -> bool:
+def give_back(
+    session: Session, render: Render | Claimed, *, reason: str, cause: Loss, seconds: float | None = 0
+) -> bool:
     """Queue a render again whose attempt cannot go on through no fault of its own; False when it ended before.
 
     Args:
@@ -396,12 +515,12 @@ def give_back(session: Session, render: Render, *, reason: str, cause: Loss, sec
         render: The running render, as it was read.
         reason: Why, for the person who asks.
         cause: The same in one word: one of `BLAMELESS`, or a time limit that struck while a server was waited for.
-        seconds: How long nobody is to take it.
+        seconds: How long nobody is to take it; None: it keeps its place in the queue.
     """
     return _requeue(session, GIVE_BACK, render, _with_loss(render, cause, reason), seconds)
 
 
-def _with_loss(render: Render, cause: Loss, reason: str) -> list[dict[str, Any]]:
+def _with_loss(render: Render | Claimed, cause: Loss, reason: str) -> list[dict[str, Any]]:
     """Return the lost attempts of a render with one more, of those that nobody is to blame for only the last few."""
     loss = {
         "attempt": render.attempt,
@@ -417,11 +536,17 @@ def _with_loss(render: Render, cause: Loss, reason: str) -> list[dict[str, Any]]
 
 
 def _requeue(
-    session: Session, transition: Transition, render: Render, losses: list[dict[str, Any]], seconds: float = 0
+    session: Session,
+    transition: Transition,
+    render: Render | Claimed,
+    losses: list[dict[str, Any]],
+    seconds: float | None = 0,
 ) -> bool:
     statement = _move(transition, render.id, attempt=render.attempt).values(
-        losses=losses, queued_at=now(seconds), worker_id=None, child_pid=None, deadline_at=None, started_at=None
+        losses=losses, worker_id=None, child_pid=None, deadline_at=None, started_at=None
     )
+    if seconds is not None:
+        statement = statement.values(queued_at=now(seconds))
     return won(session, statement)
 
 

@@ -23,7 +23,7 @@ def main(queues: str, pool: str, concurrency: int, hostname: str) -> None:
     from workers.app import create_app  # noqa: PLC0415  # The same.
 
     # Started here and not by Celery's command line, which loads every command that any package adds to it.
-    worker = create_app().Worker(
+    worker = create_app(children=concurrency).Worker(
         queues=queues.split(","),
         pool_cls=pool,
         concurrency=concurrency,

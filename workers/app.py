@@ -28,11 +28,10 @@ from workers import registry
 from workers.children import RenderRequest
 from workers.foreman import Foreman
 from workers.heartbeat import Heartbeat
-from workers.limits import limit_memory
 from workers.watchdog import Waiting, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from celery import Celery
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from workers.assets import AssetCache
     from workers.maintenance import Caretaker
-    from workers.rendering import Renderer
+    from workers.rendering import RenderRoom
 
 # From the end of a worker until it ends without the threads that it still has.
 EXIT_SECONDS = 3
@@ -56,8 +55,9 @@ class WorkerProcess:
     first uses them.
     """
 
-    def __init__(self, settings: Settings, app: Celery) -> None:
+    def __init__(self, settings: Settings, app: Celery, *, children: int) -> None:
         self.settings = settings
+        self.children = children
         self.app = app
         self.worker_id = new_id()
         self.database = Database(settings.database)
@@ -65,7 +65,7 @@ class WorkerProcess:
         self.redis = connect(settings.broker)
         self.registry = registry.Registry()
         self.foreman: Foreman | None = None
-        self.renderer: Renderer | None = None
+        self.room: RenderRoom | None = None
         self.asset_cache: AssetCache | None = None
         self.caretaker: Caretaker | None = None
         self.errands: dict[Kind, Callable[[str], None]] = {}
@@ -74,7 +74,7 @@ class WorkerProcess:
         """Before the fork: load what the queues need."""
         served = set(self._queues())
         if served & set(queues.RENDER_QUEUES):
-            self._load_renderer()
+            self._load_room(served)
         if queues.MAINTENANCE_QUEUE in served:
             self._load_caretaker()
         self._load_errands({kind for kind, queue in queues.ERRAND_QUEUES.items() if queue in served})
@@ -87,7 +87,7 @@ class WorkerProcess:
             name=sender.hostname,
             pid=os.getpid(),
             queues=self._queues(),
-            children=sender.controller.concurrency,
+            children=self.children,
             recipes=self.registry.states,
         )
         # Each thread has a database that keeps no connection open: a child may be forked at any time.
@@ -104,8 +104,10 @@ class WorkerProcess:
                 # Asked now: a loop that consumes nothing may think that it has no queues.
                 waiting=Waiting(self.settings.broker, self._queues()),
                 taken=lambda: state.all_total_count[0],
-                is_free=lambda: len(state.active_requests) < sender.controller.concurrency,
+                is_free=lambda: len(state.active_requests) < self.children,
             ),
+            room=self.room,
+            redis=self.redis,
             publish=self.publish,
             announce=self.announce,
         )
@@ -119,8 +121,8 @@ class WorkerProcess:
         self.redis = connect(self.settings.broker)
         # A thread of the parent may have been in the middle of asking.
         queues.guard(self.app)
-        if self.renderer is not None:
-            limit_memory(self.settings.render_memory_bytes)
+        if self.room is not None:
+            self.room.begin_child()
 
     def drain(self, **_: object) -> None:
         """In the parent, in a signal's handler: let what was begun end, and see to it that the rest goes to others."""
@@ -140,20 +142,21 @@ class WorkerProcess:
 
     def publish(self, wake: Wake) -> bool:
         """Announce a render, and say whether the broker took it."""
-        return queues.publish(self.app, wake, grace=self.settings.render_timeout_grace)
+        return queues.publish(self.app, wake)
 
-    def announce(self, render_id: str) -> None:
-        """Say that a render ended."""
-        announce(self.redis, render_id)
+    def announce(self, render_ids: Sequence[str]) -> None:
+        """Say that renders, or comparisons, ended."""
+        for one in render_ids:
+            announce(self.redis, one)
 
     def ring(self, errand: Errand) -> bool:
         """Announce an errand, and say whether the broker took it."""
         return queues.ring(self.app, errand)
 
-    def render(self, render_id: str) -> None:
-        """Do a render, in a worker that was loaded for that."""
-        if self.renderer is not None:
-            self.renderer.render(render_id)
+    def render(self, _render_id: str) -> None:
+        """Work until no render waits, in a worker that was loaded for that; which one rang does not matter."""
+        if self.room is not None:
+            self.room.work(self.redis)
 
     def duty(self, perform: Callable[[Caretaker], None]) -> Callable[[], None]:
         """Make a task of a duty, which a worker that was loaded for duties performs."""
@@ -174,21 +177,24 @@ class WorkerProcess:
 
         return task
 
-    def _load_renderer(self) -> None:
+    def _load_room(self, served: set[str]) -> None:
         from workers.assets import AssetCache  # noqa: PLC0415  # Workers that do not render do without.
-        from workers.rendering import Renderer  # noqa: PLC0415  # The same.
+        from workers.rendering import RenderRoom  # noqa: PLC0415  # The same.
 
         self.registry = registry.load()
         self.asset_cache = AssetCache(self.settings.asset_cache_bytes)
-        self.renderer = Renderer(
+        self.room = RenderRoom(
             settings=self.settings,
             database=self.database,
             storage=self.storage,
             registry=self.registry,
             asset_cache=self.asset_cache,
             worker_id=self.worker_id,
+            queues=served,
+            children=self.children,
             announce=self.announce,
             ring=self.ring,
+            publish=self.publish,
         )
 
     def _load_caretaker(self) -> None:
@@ -225,7 +231,7 @@ class WorkerProcess:
                 database=self.database,
                 storage=self.storage,
                 worker_id=self.worker_id,
-                announce=self.announce,
+                announce=lambda comparison_id: self.announce([comparison_id]),
             )
             self.errands[Kind.COMPARISON] = comparer.compare
         if Kind.PRINT in kinds:
@@ -244,12 +250,16 @@ class WorkerProcess:
         return sorted(self.app.amqp.queues.consume_from)
 
 
-def create_app() -> Celery:
-    """Make the app from the environment, with its tasks."""
+def create_app(*, children: int) -> Celery:
+    """Make the app from the environment, with its tasks.
+
+    Args:
+        children: How many children, or threads, the worker has.
+    """
     settings = load_settings()
     configure_logging(settings, process="worker")
     app = queues.create_celery(settings)
-    process = WorkerProcess(settings, app)
+    process = WorkerProcess(settings, app, children=children)
 
     app.task(process.render, name=queues.RENDER_TASK, Request=RenderRequest, shared=False)
     for name, perform in (

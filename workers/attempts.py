@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from shared.errands import Errand
-    from shared.models import Render
-    from shared.renders import Cause, Loss
+    from shared.renders import Cause, Claimed, Loss, Result
     from workers.fetching import FetchPolicy
 
 
@@ -36,17 +34,16 @@ class Stopwatch:
 class Attempt:
     """One attempt at one render, from its claim to its end.
 
-    ``began`` is the moment right before the claim, on the monotonic clock.
+    ``content`` is the template's text, and ``began`` the moment right before the claim, on the monotonic clock.
     """
 
-    render: Render
+    render: Claimed
     content: str
     policy: FetchPolicy
     began: float
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stored_key: str | None = None
     templates_used: dict[str, int] = field(default_factory=dict)
-    errands: Sequence[Errand] = ()
 
     @property
     def age(self) -> float:
@@ -65,13 +62,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """An attempt that could not go on because a part of the farm was away; its render waits for the next one."""
+    """An attempt that could not go on through no fault of its own; its render waits for the next one.
+
+    For so many seconds nobody takes it; None: it keeps its place in the queue.
+    """
 
     cause: Loss
     reason: str
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
     """An attempt that no longer counts: its render was given away or cancelled meanwhile."""
+
+
+if TYPE_CHECKING:
+    End = Result | Failure | PutOff | Superseded

@@ -1,4 +1,4 @@
-"""How a worker's parent learns that one of its rendering children did not end what it took."""
+"""How a worker's parent learns that one of its rendering children ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from celery.worker.request import Request
 from celery.worker.state import task_ready
 
 from shared.renders import Loss
-from workers.foreman import Unfinished
 from workers.limits import EX_TEMPFAIL, HARD_LIMIT_SIGNAL
 
 if TYPE_CHECKING:
@@ -22,18 +21,25 @@ _GAVE_UP = re.compile(rf"\bexitcode {EX_TEMPFAIL}\b")
 
 
 class RenderRequest(Request):  # type: ignore[misc]  # Celery ships no types.
-    """A render's message in the parent. Celery calls it there when the child that works on it fails."""
+    """A message that sent a child to work, in the parent. Celery calls it there when the child fails."""
 
-    def on_timeout(self, soft: bool, timeout: float) -> None:  # noqa: FBT001  # Celery's signature.
-        """Note a child that is killed because it did not come to an end; the soft limit is handled in the child."""
-        if not soft:
-            self._note(f"killed {timeout:g} s after it began", Loss.TIMEOUT)
-        super().on_timeout(soft, timeout)
+    @property
+    def time_limits(self) -> tuple[None, None]:
+        """None: a child works on many renders. What an older gateway says here is about one of them."""
+        return None, None
+
+    @time_limits.setter
+    def time_limits(self, limits: object) -> None:
+        """Take what Celery read from the message."""
 
     def on_failure(self, exc_info: Any, *args: Any, **options: Any) -> None:
         """Note a child that died by itself, was killed, or raised: a render's own end is in its row, and raises not."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if not isinstance(error, WorkerLostError | SystemExit):
+        if isinstance(error, SystemExit):
+            # It was old, ended what it had, and leaves its place to another.
+            task_ready(self)
+            return
+        if not isinstance(error, WorkerLostError):
             self._note(f"the child broke: {type(error).__name__}", Loss.CRASH)
         elif _GAVE_UP.search(str(error)):
             self._note("the database did not take its end", Loss.DATABASE)
@@ -49,12 +55,4 @@ class RenderRequest(Request):  # type: ignore[misc]  # Celery ships no types.
     def _note(self, reason: str, cause: Loss, *, timed_out: bool = False) -> None:
         foreman: Foreman | None = getattr(self.task, "foreman", None)
         if foreman is not None:
-            foreman.note(
-                Unfinished(
-                    render_id=self.args[0],
-                    child_pid=self.worker_pid,
-                    reason=reason,
-                    cause=cause,
-                    timed_out=timed_out,
-                )
-            )
+            foreman.note(child_pid=self.worker_pid, reason=reason, cause=cause, timed_out=timed_out)

@@ -16,21 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared import renders
-from shared.models import Render
+from shared import renders, unattended
 from shared.renders import BLAMELESS, Cause, Loss, State
 from shared.tracing import logger
 from workers.parent_threads import ParentThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from redis import Redis
     from sqlalchemy.orm import Session
 
     from shared.database import Database
+    from shared.models import Render
     from shared.renders import Wake
     from shared.settings import Settings
     from workers.heartbeat import Heartbeat
+    from workers.rendering import RenderRoom
     from workers.watchdog import Watchdog
 
 # While it stops, the worker looks after what it still has this often.
@@ -44,22 +46,22 @@ log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
-    """A render that a child took, or was about to take, and will not end.
+class Lost:
+    """A child that ended without having ended what it took.
 
     Attributes:
-        render_id: The render.
-        child_pid: The child's process id; None: no child had begun with it.
-        reason: What became of the child.
+        child_pid: The child's process id; None: it died before it could say that it had begun.
+        reason: What became of it.
         cause: The same in one word.
         timed_out: Whether it was killed because its render outran the time limit, which a new attempt would do too.
+        render_id: What it was working on; the empty text: nothing that could have killed it, or nobody knows.
     """
 
-    render_id: str
     child_pid: int | None
     reason: str
     cause: Loss
-    timed_out: bool = False
+    timed_out: bool
+    render_id: str
 
 
 class _Order(enum.Enum):
@@ -81,8 +83,10 @@ class Foreman:
         name: str,
         heartbeat: Heartbeat,
         watchdog: Watchdog,
+        room: RenderRoom | None,
+        redis: Redis,
         publish: Callable[[Wake], bool],
-        announce: Callable[[str], None],
+        announce: Callable[[Sequence[str]], None],
     ) -> None:
         """Prepare; `start` begins.
 
@@ -93,8 +97,10 @@ class Foreman:
             name: What the worker is called.
             heartbeat: Its sign of life, which ends with it.
             watchdog: Notices when the worker takes nothing although messages wait.
+            room: What the worker's children render in; None: it renders nothing.
+            redis: The broker's Redis.
             publish: Announces a render that is queued again.
-            announce: Says that a render ended.
+            announce: Says that renders ended.
         """
         self._database = database
         self._settings = settings
@@ -102,9 +108,11 @@ class Foreman:
         self._name = name
         self._heartbeat = heartbeat
         self._watchdog = watchdog
+        self._room = room
+        self._redis = redis
         self._publish = publish
         self._announce = announce
-        self._told: queue.SimpleQueue[Unfinished | _Order] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[Lost | _Order] = queue.SimpleQueue()
         self._drain_until: float | None = None
         self._thread = ParentThread("foreman", self._run)
 
@@ -112,12 +120,24 @@ class Foreman:
         """Begin, once the first sign of life is given."""
         self._thread.start()
 
-    def note(self, unfinished: Unfinished) -> None:
-        """Note what a child will not end; it is given back by the thread, however long the database is away."""
-        self._told.put(unfinished)
+    def note(self, *, child_pid: int | None, reason: str, cause: Loss, timed_out: bool = False) -> None:
+        """Note a child that ended; what it had is given back by the thread, however long the database is away.
+
+        Args:
+            child_pid: The child's process id; None: it died before it could say that it had begun.
+            reason: What became of it.
+            cause: The same in one word.
+            timed_out: Whether it was killed because its render outran the time limit.
+        """
+        # Now, as its successor writes on the same slate.
+        render_id = self._room.slate.read(child_pid) if self._room and child_pid else ""
+        lost = Lost(child_pid=child_pid, reason=reason, cause=cause, timed_out=timed_out, render_id=render_id)
+        self._told.put(lost)
 
     def drain(self) -> None:
         """Say that the worker stops: after the grace, what it still has is given back. Signal handlers may do so."""
+        if self._room is not None:
+            self._room.close()
         self._told.put(_Order.DRAIN)
 
     def stop(self) -> None:
@@ -126,7 +146,7 @@ class Foreman:
         self._thread.join(seconds=END_SECONDS)
 
     def _run(self) -> None:
-        unburied: list[Unfinished] = []
+        unburied: list[Lost] = []
         while True:
             pause = self._settings.heartbeat_interval if self._drain_until is None else STOPPING_INTERVAL_SECONDS
             try:
@@ -135,11 +155,13 @@ class Foreman:
                 told = None
             if told is _Order.END:
                 break
-            if isinstance(told, Unfinished):
+            if isinstance(told, Lost):
                 unburied.append(told)
             elif told is _Order.DRAIN and self._drain_until is None:
                 log.info("worker stops", worker_id=self._worker_id, grace=self._settings.shutdown_grace)
                 self._drain_until = time.monotonic() + self._settings.shutdown_grace
+                if self._room is not None:
+                    self._room.dismiss(self._redis, _children())
             unburied = [one for one in unburied if not self._bury(one)]
             try:
                 self._look_after_the_worker()
@@ -190,26 +212,30 @@ class Foreman:
             log.info("renders given back", renders=[render.id for render in given])
         return [render.child_pid for render in given if render.child_pid is not None]
 
-    def _bury(self, lost: Unfinished) -> bool:
+    def _bury(self, lost: Lost) -> bool:
         """Give back what a child did not end; False when that could not be written down yet."""
         wakes: list[Wake] = []
         ended: list[str] = []
+        room = self._room
+        if room is not None and lost.child_pid is not None:
+            # Before the look: whoever rang for it until now rang in vain, and whoever comes later finds another.
+            room.forget(self._redis, lost.child_pid)
 
         def bury() -> None:
             wakes.clear()
             ended.clear()
             with self._database.writing() as session:
-                render = session.get(Render, lost.render_id, options=renders.LIGHT)
-                if render is None:
-                    return
-                if render.state == State.QUEUED and lost.child_pid is None:
-                    wakes.append(renders.wake_of(render))
-                elif render.state == State.RUNNING and self._was_its(render, lost):
-                    state = self._end(session, render, lost)
+                held = [one for one in renders.held_by(session, worker_id=self._worker_id) if _was_its(one, lost)]
+                for render in held:
+                    state = self._end(session, render, lost, is_alone=len(held) == 1)
                     if state is State.QUEUED:
                         wakes.append(renders.wake_of(render))
                     elif state is not None:
                         ended.append(render.id)
+                # Its message, or the bell that it did not hear, may have been the only one.
+                for queue in room.queues if room is not None else ():
+                    waiting = unattended.oldest_queued(session, queue, older_than=0, limit=1)
+                    wakes.extend(renders.wake_of(one) for one in waiting if one.id not in {w.render_id for w in wakes})
 
         if not self._thread.attempt(bury):
             return False
@@ -219,31 +245,35 @@ class Foreman:
             render_id=lost.render_id,
             child_pid=lost.child_pid,
             reason=lost.reason,
-            requeued=len(wakes),
+            announced=len(wakes),
             ended=len(ended),
         )
         # What fails here is found by the reconciler, or by the waiting request's own look.
         self._thread.attempt(lambda: _publish(wakes, self._publish))
-        self._thread.attempt(lambda: [self._announce(one) for one in ended])
+        self._thread.attempt(lambda: self._announce(ended))
         return True
 
-    def _was_its(self, render: Render, lost: Unfinished) -> bool:
-        if render.worker_id != self._worker_id or render.child_pid is None:
-            return False
-        if lost.child_pid is None:
-            # It died before it could say that it had begun.
-            return not Path(f"/proc/{render.child_pid}").exists()
-        return render.child_pid == lost.child_pid
-
-    def _end(self, session: Session, render: Render, lost: Unfinished) -> State | None:
-        if lost.timed_out:
+    def _end(self, session: Session, render: Render, lost: Lost, *, is_alone: bool) -> State | None:
+        """End one attempt of a dead child: only the one that it was working on can have killed it."""
+        is_cause = is_alone if not lost.render_id else render.id == lost.render_id
+        if lost.timed_out and is_cause:
             error = renders.too_long(render)
             renders.fail(session, render.id, attempt=render.attempt, cause=Cause.TIMEOUT, error=error)
             return State.FAILED
-        if lost.cause in BLAMELESS:
-            given = renders.give_back(session, render, reason=lost.reason, cause=lost.cause)
-            return State.QUEUED if given else None
-        return renders.lose(session, render, reason=lost.reason, max_losses=self._settings.max_losses, cause=lost.cause)
+        if is_cause and lost.cause not in BLAMELESS:
+            most, cause = self._settings.max_losses, lost.cause
+            return renders.lose(session, render, reason=lost.reason, max_losses=most, cause=cause)
+        cause = lost.cause if lost.cause in BLAMELESS else Loss.NEIGHBOUR
+        reason = lost.reason if is_cause else f"its child was working on another render: {lost.reason}"
+        return State.QUEUED if renders.give_back(session, render, reason=reason, cause=cause) else None
+
+
+def _was_its(render: Render, lost: Lost) -> bool:
+    if render.child_pid is None:
+        return False
+    if lost.child_pid is None:
+        return not Path(f"/proc/{render.child_pid}").exists()
+    return render.child_pid == lost.child_pid
 
 
 def _publish(wakes: Iterable[Wake], publish: Callable[[Wake], bool]) -> None:

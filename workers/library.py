@@ -10,11 +10,14 @@ import stamina
 from shared import templates
 from shared.database import DATABASE_AWAY
 from shared.exceptions import PartAwayError
+from shared.models import TemplateVersion
 from workers.engines import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    from sqlalchemy.orm import Session
 
     from shared.database import Database
 
@@ -70,6 +73,15 @@ class StoredTemplates:
                 source = Source(version.content, version.engine)
                 self._keep(version_id, source)
         return number, source
+
+    def text(self, session: Session, version_id: str) -> str:
+        """Return the text of a version that a render names."""
+        source = self._sources.get(version_id)
+        if source is None:
+            version = session.get_one(TemplateVersion, version_id)
+            source = Source(version.content, version.engine)
+            self._keep(version_id, source)
+        return source.content
 
     def _keep(self, version_id: str, source: Source) -> None:
         self._sources[version_id] = source

@@ -5,21 +5,26 @@ from __future__ import annotations
 import contextlib
 import resource
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING
 
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from workers.timekeeping import Timekeeper
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-# What Celery's parent sends at the soft time limit.
+# What the timekeeper sends at the soft time limit; Python runs its handler in the main thread.
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1
 # What the kernel's timer sends; nobody handles it, so it ends the process.
 HARD_LIMIT_SIGNAL = signal.SIGALRM
 # How a child ends whose render is to be tried again later. See sysexits.h.
 EX_TEMPFAIL = 75
+# How one ends that broke.
+EX_SOFTWARE = 70
 
 
 def limit_memory(limit: int) -> None:
@@ -31,16 +36,21 @@ def limit_memory(limit: int) -> None:
 class TimeLimits:
     """The two limits of the making of a document, and of nothing else.
 
-    Celery's soft time limit is a signal that raises here. It comes at any moment; in the middle of a claim or a commit
-    it would leave a render that is running in the database and nowhere else, so outside `armed` it is only remembered.
-    What does not hear it, an engine that never comes back from its own code, is ended by the kernel's timer a grace
-    later: its signal kills, and the parent sees which one it was. Celery's own hard limit comes too late for that,
-    since it has to leave time for what comes after the document is made.
+    The soft one is a signal that the timekeeper sends and that raises here. It comes at any moment; in the middle of a
+    claim or a commit it would leave a render that is running in the database and nowhere else, so outside `armed` it is
+    only remembered. What does not hear it, an engine that never comes back from its own code, is ended by the kernel's
+    timer a grace later: its signal kills, and the parent sees which one it was.
     """
 
-    def __init__(self, *, grace: float) -> None:
-        """Take the seconds from the soft limit until the kernel's timer kills."""
+    def __init__(self, *, grace: float, timekeeper: Timekeeper | None = None) -> None:
+        """Take what the limits are kept with.
+
+        Args:
+            grace: Seconds from the soft limit until the kernel's timer kills.
+            timekeeper: Sends the soft limit's signal; None: one of its own.
+        """
         self._grace = grace
+        self._timekeeper = timekeeper or Timekeeper()
         self._armed = False
         self._due = False
         self._waited = 0.0
@@ -65,15 +75,16 @@ class TimeLimits:
         Args:
             timeout: The render's time limit, seconds; a grace after it the process is killed.
         """
-        self._armed = True
-        signal.setitimer(signal.ITIMER_REAL, timeout + self._grace)
-        try:
-            if self._due:
-                raise SoftTimeLimitExceeded
-            yield
-        finally:
-            self._armed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        with self._timekeeper.after(timeout, _strike):
+            self._armed = True
+            signal.setitimer(signal.ITIMER_REAL, timeout + self._grace)
+            try:
+                if self._due:
+                    raise SoftTimeLimitExceeded
+                yield
+            finally:
+                self._armed = False
+                signal.setitimer(signal.ITIMER_REAL, 0)
         if self._due:
             # An engine that called back into Python, where it struck, may have swallowed it.
             raise SoftTimeLimitExceeded
@@ -100,3 +111,8 @@ class TimeLimits:
         if self._armed:
             self._armed = False
             raise SoftTimeLimitExceeded
+
+
+def _strike() -> None:
+    # To that thread and no other: it waits for this appointment's end before it goes on to another document.
+    signal.pthread_kill(threading.main_thread().ident or 0, SOFT_LIMIT_SIGNAL)

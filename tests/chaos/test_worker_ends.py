@@ -30,7 +30,7 @@ class Workers:
 
     def submit(self, content, *, timeout=60.0):
         render_id = orders.submitted(self.database, content=content, timeout=timeout)
-        queues.publish(self.celery, renders.wake_of(self.row(render_id)), grace=5)
+        queues.publish(self.celery, renders.wake_of(self.row(render_id)))
         return render_id
 
     def row(self, render_id):

@@ -80,14 +80,24 @@ def test_it_is_only_remembered_where_it_is_not_armed(limit):
 def test_what_hears_nothing_is_killed_by_the_kernels_timer_a_grace_later():
     child = os.fork()
     if child == 0:
-        # Its soft limit has no effect, as in an engine that never comes back from its own code.
-        signal.signal(SOFT_LIMIT_SIGNAL, signal.SIG_IGN)
         limit = TimeLimits(grace=0.05)
         limit.begin()
+        # Its soft limit has no effect, as in an engine that never comes back from its own code.
+        signal.signal(SOFT_LIMIT_SIGNAL, signal.SIG_IGN)
         with limit.armed(0.05):
             while True:
                 pass
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -HARD_LIMIT_SIGNAL
+
+
+def test_the_soft_limit_is_kept_by_a_thread_of_the_child(limit):
+    def make_for_ever():
+        with limit.armed(0.01):
+            while True:
+                pass
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        make_for_ever()
 
 
 def test_the_kernels_timer_runs_only_while_a_document_is_made(limit):
