@@ -160,6 +160,7 @@ class Settings:
     render_pages: int = _count(20_000, "Most pages that a document may have")
     render_children: int = _count(0, "Rendering children of one worker; 0: one per core", low=0)
     child_renders: int = _count(2000, "Renders after which a rendering child is replaced by a fresh one")
+    standby: float = _seconds(30, "How long a rendering child with nothing to do waits for the next render, which then needs no message; 0: not at all", low=0)
     child_memory_bytes: int = _count(512 * MIB, "Memory past which a rendering child is replaced after its render; 0: never", low=0)
     sync_wait: float = _seconds(30, "How long a synchronous request waits for its render to start before 503", low=0.1)
     max_queued: int = _count(20_000, "Renders that may wait in one queue; beyond, new ones get 429")

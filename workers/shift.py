@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 # A document that takes so long is left alone with its child.
 HELD_UP_SECONDS = 1
-# Nobody came in so long a time: the child goes, and is sent for by a message.
-STANDBY_SECONDS = 30
 
 log = logger(__name__)
 
@@ -154,7 +152,7 @@ class Shift:
 
     def _stand_by(self, standby: Standby) -> Turn:
         """Wait for the bell, and return what was found; nothing when nobody rang for long, or the broker is away."""
-        until = time.monotonic() + STANDBY_SECONDS
+        until = time.monotonic() + self._settings.standby
         try:
             is_rung = True
             while self._goes_on() and time.monotonic() < until:

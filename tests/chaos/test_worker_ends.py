@@ -92,16 +92,15 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_can_and_takes_nothing_ne
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
-    "workers", [{"PRESSROOM_WORKER_SILENT_AFTER": "3", "PRESSROOM_SHUTDOWN_GRACE": "1"}], indirect=True
+    "workers",
+    [{"PRESSROOM_WORKER_SILENT_AFTER": "3", "PRESSROOM_SHUTDOWN_GRACE": "1", "PRESSROOM_STANDBY": "0"}],
+    indirect=True,
 )
 def test_a_worker_that_takes_nothing_although_messages_wait_ends_and_its_successor_goes_on(workers):
     silent = workers.farm.run_workers()
-    # From now on it is connected, alive, free, and consumes nothing: as after a reconnect that went wrong. Its children
-    # have done nothing yet, so that none of them stands by.
-    eventually(
-        lambda: workers.celery.control.cancel_consumer("render", reply=True, timeout=1),
-        what="a worker that consumes nothing",
-    )
+    workers.until(workers.submit("hello"), State.SUCCEEDED)
+    # From now on it is connected, alive, free, and consumes nothing: as after a reconnect that went wrong.
+    workers.celery.control.cancel_consumer("render", reply=True, timeout=5)
     waiting = workers.submit("hello")
 
     assert silent.wait(timeout=60) == 0

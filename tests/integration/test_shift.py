@@ -37,10 +37,9 @@ def client(broker):
 
 
 @pytest.fixture
-def room(database, filesystem_storage, settings, monkeypatch):
-    """The room of a worker whose only child is this process."""
-    # Nobody rings in these tests.
-    monkeypatch.setattr(shift, "STANDBY_SECONDS", 0)
+def room(database, filesystem_storage, tmp_path):
+    """The room of a worker whose only child is this process, and for which nobody rings."""
+    settings = load_settings({"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_STANDBY": "0"})
     cache = AssetCache(1_000_000)
     room = Room(settings, database, filesystem_storage, cache)
     yield room
@@ -258,9 +257,10 @@ def test_a_worker_that_stops_begins_with_nothing_more(room, database, client):
     assert room.row(render_id).state == State.QUEUED
 
 
-def test_a_child_of_age_leaves_after_what_it_has_taken(database, filesystem_storage, client, tmp_path, monkeypatch):
-    monkeypatch.setattr(shift, "STANDBY_SECONDS", 0)
-    settings = load_settings({"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_CHILD_RENDERS": "2"})
+def test_a_child_of_age_leaves_after_what_it_has_taken(database, filesystem_storage, client, tmp_path):
+    settings = load_settings(
+        {"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_CHILD_RENDERS": "2", "PRESSROOM_STANDBY": "0"}
+    )
     cache = AssetCache(1_000_000)
     aged = Room(settings, database, filesystem_storage, cache)
     ids = [orders.submitted(database) for _ in range(3)]
