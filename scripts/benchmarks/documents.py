@@ -7,6 +7,7 @@ costs nothing, `statement` and `table2000` what happens when one is long, `contr
 from __future__ import annotations
 
 import base64
+import calendar
 import itertools
 import json
 import mimetypes
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent / "documents"
 ASSET = re.compile(r"asset:([\w.-]+)")
-MONTHS = "January February March April May June July August September October November December".split()
 # As many as make sixty pages.
 ENTRIES_OF_MONTH = 125
 ROWS = 2000
@@ -73,17 +73,22 @@ def _statement() -> dict[str, Any]:
     entries = itertools.cycle(_read("table400")["rows"])
     balance = 1_250_000
     months = []
-    for number, name in enumerate(MONTHS, 1):
+    for number in range(1, 13):
         opening = balance
         booked = list(_booked(itertools.islice(entries, ENTRIES_OF_MONTH), number, opening))
         balance = _cents(booked[-1]["balance"])
-        month = {"name": f"{name} 2026", "opening": _money(opening), "closing": _money(balance), "entries": booked}
+        month = {
+            "name": f"{calendar.month_name[number]} 2026",
+            "opening": _money(opening),
+            "closing": _money(balance),
+            "entries": booked,
+        }
         months.append(month)
     return {
         "title": "Statement of account 2026",
         "holder": "Müller & Söhne Maschinenbau GmbH",
         "account": "IE29 AIBK 9311 5212 3456 78",
-        "count": len(MONTHS) * ENTRIES_OF_MONTH,
+        "count": len(months) * ENTRIES_OF_MONTH,
         "note": NOTE,
         "months": months,
     }
