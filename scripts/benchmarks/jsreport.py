@@ -118,9 +118,12 @@ def running_jsreport(home: Path) -> Iterator[Farm]:
     configuration = json.dumps(configured(home, port))
     held = [sys.executable, "-m", "benchmarks.held", str(node), str(SCRIPT), str(folder), configuration]
     log = home / "jsreport.log"
+    # Browsers leave profiles behind when they are killed.
+    environment = os.environ | {"TMPDIR": str(home)}
     with log.open("wb") as output:
         # Like the farm's own launcher, it ends when this process does.
-        process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *held], stdout=output, stderr=output)  # noqa: S607
+        command = ["setpriv", "--pdeathsig", "TERM", *held]
+        process = subprocess.Popen(command, env=environment, cwd=home, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + START_SECONDS

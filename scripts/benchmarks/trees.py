@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
 KIB_PER_MIB = 1024
-SAMPLE_SECONDS = 0.5
-# A farm has come to rest when its processes took less than this of a core since the last look.
-RESTING = 0.05
+# A look costs some 30 ms of a core, which is then missing to the farm.
+SAMPLE_SECONDS = 1.0
+# A farm has come to rest when its processes took less than this of a core since the last look: idle ones take a third.
+RESTING = 0.15
+REST_LOOK_SECONDS = 0.5
 REST_SECONDS = 10.0
 
 
@@ -106,9 +108,9 @@ class Tree:
         deadline = time.monotonic() + REST_SECONDS
         before = sum(self.processor_seconds().values())
         while time.monotonic() < deadline:
-            time.sleep(SAMPLE_SECONDS)
+            time.sleep(REST_LOOK_SECONDS)
             now = sum(self.processor_seconds().values())
-            if now - before < RESTING * SAMPLE_SECONDS:
+            if now - before < RESTING * REST_LOOK_SECONDS:
                 return
             before = now
 
