@@ -42,6 +42,7 @@ def draw(result: dict[str, Any], file: Path) -> None:
     """
     import matplotlib as mpl  # noqa: PLC0415  # Missing in a farm's environment.
     from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415
 
     style: Any = {"font.size": 10, "font.family": "sans-serif", "svg.hashsalt": "pressroom", "axes.edgecolor": GREY}
     with mpl.rc_context(style):
@@ -68,7 +69,9 @@ def draw(result: dict[str, Any], file: Path) -> None:
             axes.set_axisbelow(True)
         rate.set_ylim(bottom=0)
         wait.set_yscale("log")
+        wait.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         wait.yaxis.set_major_formatter("{x:g}")
+        wait.yaxis.set_minor_formatter(NullFormatter())
         rate.legend(frameon=False)
         wait.legend(frameon=False)
         figure.savefig(file, metadata={"Date": None})
