@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from benchmarks import history, idle, odata, raw, soak, turns
 from benchmarks.farms import MeasureError
 
+# As a shell tells it: 128 and the signal's number.
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 MEASUREMENTS = [raw, turns, soak, idle, odata, history]
 
 
@@ -18,6 +21,8 @@ def main() -> None:
     for measurement in MEASUREMENTS:
         measurement.add_to(names)
     options = parser.parse_args()
+    # Whoever ends this process ends the farms that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         sys.exit(options.measure(options))
     except MeasureError as error:
@@ -25,7 +30,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

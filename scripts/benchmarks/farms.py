@@ -52,7 +52,9 @@ def running_farm(home: Path, *options: str, up: Path = UP, settings: Mapping[str
         StartError: It did not get ready.
     """
     port, flower_port = free_ports(2)
-    command = [str(up), "--port", str(port), "--flower-port", str(flower_port), "--home", str(home), *options]
+    # It ends when this process does, however that ends.
+    held = ["setpriv", "--pdeathsig", "TERM", str(up)]
+    command = [*held, "--port", str(port), "--flower-port", str(flower_port), "--home", str(home), *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     said: list[str] = []
     with subprocess.Popen(
