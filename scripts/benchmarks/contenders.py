@@ -60,12 +60,15 @@ def contender(
         home = Path(folder)
         if name == JSREPORT:
             with jsreport.running_jsreport(home) as farm:
-                template = _in_handlebars(document, recipe)
-                yield _prepared(name, farm.url, Tree(farm.launcher, jsreport.called), template, document, inline=inline)
+                tree = Tree(farm.launcher, jsreport.called)
+                yield _prepared(name, farm.url, tree, _in_handlebars(document, recipe), document, inline=inline)
         else:
             with running_farm(home, "--no-apt", up=up, settings=settings) as farm:
                 _check_recipe(farm.url, recipe)
-                template = {"content": document.jinja, "engine": "jinja", "recipe": recipe}
+                template: dict[str, Any] = {"content": document.jinja, "engine": "jinja", "recipe": recipe}
+                if not inline:
+                    # What a farm finds out about a stored template, it finds out with its sample.
+                    template["sampleData"] = document.data
                 yield _prepared(name, farm.url, Tree(farm.launcher, _of_farm), template, document, inline=inline)
 
 

@@ -27,7 +27,7 @@ SAMPLE_SECONDS = 1.0
 # A farm has come to rest when its processes took less than this of a core since the last look: idle ones take a third.
 RESTING = 0.15
 REST_LOOK_SECONDS = 0.5
-REST_SECONDS = 10.0
+REST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
