@@ -83,6 +83,8 @@ if sys.argv[1] == "test":
     # and for OData run on Node, and what is printed goes through a CUPS server.
     programs |= {"curl": "curl", "zbarimg": "zbar-tools", "node": "nodejs", "npm": "npm"}
     programs |= {"/usr/lib/cups/backend/socket": "cups", "lpadmin": "cups-client"}
+if sys.argv[1] == "jsreport":
+    programs |= {"npm": "npm", "chromium": "chromium"}
 for program, package in programs.items():
     # Debian keeps administrators' programs where users' shells do not look.
     if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
@@ -168,12 +170,13 @@ set_up_python() {
     printf '%s\n' "$identity" "$digest" "$purpose" >"$stamp"
 }
 
-# set_up farm|test: leave .venv ready, and missing_note set when a system package could not be had.
+# set_up farm|test [farm|test|jsreport]: leave .venv ready, and missing_note set when a system package could not be had.
+# The second says whose system packages, if they are not those of the first.
 set_up() {
     missing_note=
     find_python
     take_turn
     set_up_python "$1"
-    set_up_system "$1"
+    set_up_system "${2:-$1}"
     exec 9<&-
 }

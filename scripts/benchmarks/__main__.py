@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
-from benchmarks import history, idle, odata, throughput
-from benchmarks.farms import StartError
+from benchmarks import history, idle, odata, raw, soak, turns
+from benchmarks.farms import MeasureError
 
-MEASUREMENTS = [idle, odata, history, throughput]
+# As a shell tells it: 128 and the signal's number.
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+MEASUREMENTS = [raw, turns, soak, idle, odata, history]
 
 
 def main() -> None:
-    """Run the measurement that was asked for; its result is the exit code."""
+    """Run the measurement that was asked for; its result is the exit code, 2 when nothing could be measured."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure a farm on this machine.")
     names = parser.add_subparsers(required=True, metavar="MEASUREMENT")
     for measurement in MEASUREMENTS:
         measurement.add_to(names)
     options = parser.parse_args()
+    # Whoever ends this process ends the farms that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         sys.exit(options.measure(options))
-    except StartError as error:
-        sys.exit(str(error))
+    except MeasureError as error:
+        # 1 says that something was measured and is over its budget.
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

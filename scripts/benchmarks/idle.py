@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.farms import running_farm
+from benchmarks.farms import called, running_farm
 
 if TYPE_CHECKING:
     import argparse
@@ -71,15 +71,12 @@ def look(launcher: int) -> list[tuple[str, float]]:
     found = [("launcher", float(first.memory_full_info().pss) / MIB)]
     for process in first.children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # It has ended since, or waits to be buried.
-            found.append((called(process), float(process.memory_full_info().pss) / MIB))
+            found.append((named(process), float(process.memory_full_info().pss) / MIB))
     return sorted(found)
 
 
-def called(process: psutil.Process) -> str:
-    """Call a process by the name that the supervisor gave its program."""
-    if "supervisor.supervisord" in process.cmdline():
-        return "supervisord"
-    # Valkey writes its title over its environment, and with it that name.
-    name = str(process.environ().get("SUPERVISOR_PROCESS_NAME", process.name()))
+def named(process: psutil.Process) -> str:
+    """Return the name of a process' program, and whether it is a child of another one of the same."""
+    name = called(process)
     parent = process.parent()
     return f"{name}, child" if parent and parent.environ().get("SUPERVISOR_PROCESS_NAME") == name else name

@@ -124,3 +124,65 @@ def test_the_idle_measurement_counts_every_program():
     programs = {"gateway", "render-worker", "small-worker", "beat", "flower", "valkey-server"}
     assert names == {"launcher", "supervisord", *programs}
     assert result["totalMiB"] == pytest.approx(sum(process["pssMiB"] for process in result["processes"]), abs=1)
+
+
+def test_the_async_measurement_tells_what_each_stored_document_took(tmp_path):
+    bench = [ROOT / "scripts" / "bench", "async", "--documents", "5", "--turns", "1", "--document", "label"]
+    ended = run(*bench, "--setting", "PRESSROOM_RENDER_CHILDREN=1", "--json", tmp_path / "result.json")
+    assert ended.returncode == 0, ended.stderr
+    assert "async, label, plutoprint-pdf, template stored, 5 documents in each of 1 turns" in ended.stdout
+    result = json.loads((tmp_path / "result.json").read_text())
+    [load] = result["runs"]
+    [turn] = load["farms"]["this"]
+
+    assert result["settings"] == {"PRESSROOM_RENDER_CHILDREN": "1"}
+    assert result["made"]["this"]["pages"] == 1
+    assert load["ratio"] is None
+    assert turn["documents"] == 5
+    assert turn["perSecond"] == pytest.approx(5 / turn["seconds"], rel=0.01)
+    assert 0 < turn["latencyMs"]["p50"] <= turn["latencyMs"]["p95"] <= turn["latencyMs"]["p99"]
+    assert turn["polls"] >= 5
+    assert turn["pssPeakMiB"] > 100
+    by_process = turn["cpuMsPerDocumentByProcess"]
+    assert {"gateway", "render-worker", "small-worker", "beat", "valkey-server", "supervisord"} <= by_process.keys()
+    assert sum(by_process.values()) == pytest.approx(turn["cpuMsPerDocument"], abs=0.1)
+    assert by_process["gateway"] > 0
+    assert by_process["render-worker"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["async", "--document", "invoic"], "'invoice', 'table400', 'label', 'statement', 'contract', 'table2000'"),
+        (["async", "--setting", "PRESSROOM_MAX_QEUED=3"], "is no setting: did you mean PRESSROOM_MAX_QUEUED?"),
+        (["sync", "--setting", "PRESSROOM_PORT=1"], "PRESSROOM_PORT is chosen by scripts/bench itself"),
+        (["sync", "--recipe", "pfd"], "has no recipe 'pfd': expected one of "),
+        (["sync", "--against", "/nowhere"], "expected jsreport, or the folder of another checkout"),
+        (["sync", "--plot", "plot.png"], "expected a file whose name ends in .svg"),
+    ],
+)
+def test_a_measurement_that_cannot_be_made_is_one_line(options, said):
+    ended = run(ROOT / "scripts" / "bench", *options)
+
+    assert ended.returncode == 2
+    assert said in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_jsreport_that_cannot_be_installed_is_told_and_leaves_nothing(tmp_path):
+    (tmp_path / "chromium").write_text("#!/bin/sh\n")
+    (tmp_path / "chromium").chmod(0o755)
+    environment = {
+        "PATH": f"{os.environ['PATH']}{os.pathsep}{tmp_path}",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "npm_config_registry": "http://127.0.0.1:9",
+        "npm_config_cache": str(tmp_path / "npm"),
+        "npm_config_fetch_retries": "0",
+    }
+
+    ended = run(ROOT / "scripts" / "bench", "sync", "--against", "jsreport", **environment)
+
+    assert ended.returncode == 2
+    assert "npm could not install jsreport 4.14.2; is its registry reachable" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert list((tmp_path / "cache" / "pressroom-bench").iterdir()) == []
