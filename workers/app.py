@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
 from shared.memory import release_unused
 from shared.settings import load_settings
-from shared.signals import announce, connect
+from shared.signals import Ending, announce, connect
 from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
 from workers import registry
@@ -144,7 +144,7 @@ class WorkerProcess:
 
     def announce(self, render_id: str) -> None:
         """Say that a render ended."""
-        announce(self.redis, render_id)
+        announce(self.redis, [Ending(render_id)])
 
     def ring(self, errand: Errand) -> bool:
         """Announce an errand, and say whether the broker took it."""

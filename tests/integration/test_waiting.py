@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import time
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ from api import waiting
 from shared import outcomes, renders
 from shared.exceptions import NotReadyError
 from shared.settings import load_settings
+from shared.signals import Awaited
 from shared.storage import CorruptObjectError, StorageError
 
 
@@ -26,7 +26,7 @@ def gateway(database, tmp_path, monkeypatch):
 
     @contextlib.contextmanager
     def watch(_render_id):
-        yield threading.Event()
+        yield Awaited()
 
     return SimpleNamespace(
         database=database,
@@ -88,11 +88,11 @@ class Flickering:
     def __init__(self, database, times):
         self.database, self.times = database, times
 
-    def reading(self):
+    def looking(self):
         if self.times:
             self.times -= 1
             raise OperationalError("SELECT", None, OSError("the database went away"))
-        return self.database.reading()
+        return self.database.looking()
 
 
 def test_who_waits_does_not_hear_of_a_database_that_is_away_for_a_moment(gateway, database):
