@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from api import waiting
 from shared import outcomes, renders
 from shared.exceptions import NotReadyError
+from shared.render_values import RenderStatus
 from shared.settings import load_settings
 from shared.signals import Awaited
 from shared.storage import CorruptObjectError, StorageError
@@ -80,6 +81,23 @@ def test_a_render_that_ended_in_time_is_answered_by_a_gateway_that_ends(gateway,
     gateway.waits_until = time.monotonic()
 
     assert waiting.for_end(gateway, orders.row(database, render_id)).state == "succeeded"
+
+
+def test_who_hears_how_a_render_ended_asks_the_database_no_more(gateway, database):
+    render_id = orders.submitted(database)
+    status = RenderStatus(id=render_id, trace_id="t", state="succeeded", timeout=1, attempt=1)
+
+    @contextlib.contextmanager
+    def watch(_render_id):
+        ended = Awaited()
+        ended.status = status
+        ended.set()
+        yield ended
+
+    gateway.ended = SimpleNamespace(watch=watch)
+    gateway.database = Flickering(database, times=math.inf)
+
+    assert waiting.for_end(gateway, orders.row(database, render_id)) is status
 
 
 class Flickering:
