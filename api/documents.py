@@ -2,8 +2,7 @@
 
 An object comes from storage as a whole, into a file, and is checked before its first byte is sent: what was changed
 there is never served. The file is kept for a while (`shared.content_cache`), so that the parts of a large document are
-not fetched one by one, and what is often asked for is there while the storage is away. A small document is not kept
-before it is asked for a second time: most are fetched once, and writing the file costs more than all the rest.
+not fetched one by one, and what is often asked for is there while the storage is away.
 """
 
 from __future__ import annotations
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from shared.models import Render
     from shared.render_values import RenderStatus
     from shared.storage import Storage
-
-# A document of so many bytes may be held in memory while it is sent: every thread of the gateway may have one.
-SMALL_BYTES = 256 * 1024
 
 # Line breaks would end the header; the rest is invisible.
 CONTROL_CHARACTERS = dict.fromkeys((*range(32), 127), "_")
@@ -112,23 +108,11 @@ def send(storage: Storage, stored: StoredFile, *, attachment: bool) -> Response:
     answer.content_length = length
     if request.method != "HEAD":
         try:
-            if _is_kept(stored):
-                _fill(answer, opened(storage, stored.key, sha256=stored.sha256, size=stored.size), offset, length)
-            else:
-                content = storage.get(stored.key, sha256=stored.sha256, size=stored.size)
-                answer.response = [content if length == stored.size else content[offset : offset + length]]
+            file = opened(storage, stored.key, sha256=stored.sha256, size=stored.size)
         except FileNotFoundError as error:
             raise NotFoundError(f"{stored.filename} is no longer in storage") from error
+        _fill(answer, file, offset, length)
     return answer
-
-
-def _is_kept(stored: StoredFile) -> bool:
-    """Say whether a document comes by way of a file, which is kept."""
-    return (
-        stored.size > SMALL_BYTES
-        or not is_digest(stored.sha256)
-        or gateway.current().documents_asked_for.before(stored.sha256)
-    )
 
 
 def send_whole(answer: Response, file: IO[bytes]) -> None:

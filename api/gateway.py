@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
-from api.asked_for import AskedFor
 from api.intake import Intake
 from api.known import Known
 from api.readiness import Readiness
@@ -51,7 +50,6 @@ class Gateway:
         self.intake = Intake(settings, self.database, self.storage, storage_guard)
         # Of all gateway processes of a home, and still there when they start again.
         self.documents = ContentCache(settings.home / "cache" / "documents", settings.document_cache_bytes)
-        self.documents_asked_for = AskedFor()
         self.redis = connect(settings.broker)
         self.celery = queues.create_celery(settings)
         queues.guard(self.celery, crowded=self._is_crowded)

@@ -89,7 +89,8 @@ def test_a_poll_of_a_finished_report_and_its_document_cost_one_question_each(cli
     spent.clear()
 
     assert client.get(f"/reports/{report_id}/status").status_code == 201
-    assert client.get(f"/reports/{report_id}/content").data == b"hello"
+    with client.get(f"/reports/{report_id}/content") as answer:
+        assert answer.data == b"hello"
 
     assert beyond_begin(spent) == ["SELECT reports.id, reports.name,"] * 2
 
