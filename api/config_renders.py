@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shared.config_renders import ConfigAccepted
     from shared.history import Promise
     from shared.models import HistoryRecord, Render
+    from shared.render_values import RenderStatus
 
 OutputType = Literal["base64", "url", "none"]
 
@@ -219,7 +220,7 @@ def _under_way(render: Render, record: HistoryRecord | None, task_id: str | None
     return answer
 
 
-def _answer_of(farm: Gateway, done: Render, promise: Promise) -> dict[str, Any]:
+def _answer_of(farm: Gateway, done: Render | RenderStatus, promise: Promise) -> dict[str, Any]:
     """Return the answer that is recorded, or else the same one, made anew."""
     if promise.history_record_id is not None:
         with farm.database.reading() as session:
@@ -229,7 +230,7 @@ def _answer_of(farm: Gateway, done: Render, promise: Promise) -> dict[str, Any]:
     return history.answer_of(done, promise)
 
 
-def _sent(said: dict[str, Any], done: Render) -> Response:
+def _sent(said: dict[str, Any], done: Render | RenderStatus) -> Response:
     """Send an answer as it is recorded, with the document where it belongs."""
     if "reportPdf" in said.get("data", {}) and _has_pdf(done):
         said = {**said, "data": {**said["data"], "reportPdf": _document(done)}}
@@ -238,11 +239,11 @@ def _sent(said: dict[str, Any], done: Render) -> Response:
     return answer
 
 
-def _has_pdf(render: Render) -> bool:
+def _has_pdf(render: Render | RenderStatus) -> bool:
     return render.state == State.SUCCEEDED and render.media_type == history.PDF and render.blob_key is not None
 
 
-def _document(render: Render) -> str:
+def _document(render: Render | RenderStatus) -> str:
     try:
         content = gateway.current().storage.get(render.blob_key or "", sha256=render.sha256, size=render.size)
     except FileNotFoundError as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from shared.models import Render
+    from shared.render_values import RenderStatus
     from shared.storage import Storage
 
 # Line breaks would end the header; the rest is invisible.
@@ -49,7 +50,7 @@ class StoredFile:
     filename: str
 
 
-def serve(storage: Storage, render: Render, *, name: str, attachment: bool) -> Response:
+def serve(storage: Storage, render: Render | RenderStatus, *, name: str, attachment: bool) -> Response:
     """Answer with the document of a succeeded render, or the part of it that was asked for.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from typing import TYPE_CHECKING, cast
@@ -12,7 +13,7 @@ from api.intake import Intake
 from api.known import Known
 from api.readiness import Readiness
 from api.threads import Threads
-from shared import liveness, queues, renders
+from shared import estimates, liveness, queues, renders
 from shared.content_cache import ContentCache
 from shared.database import GATEWAYS, Database
 from shared.guards import Guard, GuardedStorage
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.errands import Errand
+    from shared.estimates import QueueState
     from shared.models import Render
-    from shared.renders import Wake
+    from shared.renders import SubmittedRender, Wake
     from shared.settings import Settings
 
 RECIPES_KNOWN_SECONDS = 2.0
+QUEUES_KNOWN_SECONDS = 2.0
 # One caller at a time finds out whether a part that was away is back, so often.
 AWAY_SECONDS = 3
 # For the broker's answer; whoever waits for it has his answer by then, but for the message.
@@ -60,8 +63,12 @@ class Gateway:
         # On the monotonic clock. Once this process was told to stop, who waits for a render then is sent away.
         self.waits_until = math.inf
         self._recipes = Known(self._read_recipes, seconds=RECIPES_KNOWN_SECONDS)
+        self._queues = {
+            queue: Known(functools.partial(self._read_queue, queue), seconds=QUEUES_KNOWN_SECONDS)
+            for queue in queues.RENDER_QUEUES
+        }
 
-    def publish(self, render: Render) -> None:
+    def publish(self, render: Render | SubmittedRender) -> None:
         """Announce a committed render."""
         self.publish_wake(renders.wake_of(render))
 
@@ -80,6 +87,14 @@ class Gateway:
     def _read_recipes(self) -> Mapping[str, str]:
         with self.database.reading() as session:
             return liveness.recipes(liveness.alive(session, dead_after=self.settings.worker_dead_after))
+
+    def queue_state(self, queue: str) -> QueueState:
+        """Return how a queue of renders is, as of the last two seconds: for estimates."""
+        return self._queues[queue].get()
+
+    def _read_queue(self, queue: str) -> QueueState:
+        with self.database.reading() as session:
+            return estimates.state_of(session, queue, dead_after=self.settings.worker_dead_after)
 
     def _is_crowded(self) -> bool:
         return self.threads.few_left

@@ -13,7 +13,7 @@ from api.documents import serve
 from api.errors import RenderFailedError, answer_error
 from api.openapi import described
 from api.openapi.operations import reports as operations
-from shared import outcomes, reports, sweeps
+from shared import outcomes, render_status, reports, sweeps
 from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.renders import State
 from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, accept
@@ -21,7 +21,9 @@ from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, acce
 if TYPE_CHECKING:
     from api.bodies import ReportsBody
     from api.gateway import Gateway
-    from shared.models import Render, Report
+    from shared.render_status import ReportStatus
+    from shared.render_values import RenderStatus
+    from shared.reports import PromisedReport
 
 blueprint = Blueprint("reports", __name__)
 
@@ -119,11 +121,11 @@ def public_attachment(report_id: str) -> Response:
     return _document(_report(report_id, public=True), attachment=True)
 
 
-def _report(report_id: str, *, public: bool = False) -> Report:
-    with gateway.current().database.reading() as session:
-        report = reports.find(session, report_id)
-    if public and not report.public:
-        # The same as for none at all: whether it exists is not everybody's business.
+def _report(report_id: str, *, public: bool = False) -> ReportStatus:
+    with gateway.current().database.looking() as connection:
+        report = render_status.of_report(connection, report_id)
+    # One that is not public is the same as none at all: whether it exists is not everybody's business.
+    if report is None or (public and not report.public):
         raise NotFoundError(f"There is no report {report_id!r}")
     g.report_id = report.id
     return report
@@ -173,7 +175,7 @@ def _prefers_async() -> bool:
     return "respond-async" in [part.strip().lower() for part in request.headers.get("Prefer", "").split(",")]
 
 
-def _link(report: Report, what: str) -> str:
+def _link(report: ReportStatus | PromisedReport, what: str) -> str:
     return links.absolute(f"reports.public_{what}" if report.public else f"reports.{what}", report_id=report.id)
 
 
@@ -191,7 +193,7 @@ def _forget(farm: Gateway, accepted: Accepted) -> None:
 
 
 def _begun(accepted: Accepted) -> Response:
-    report = cast("Report", accepted.report)
+    report = cast("PromisedReport", accepted.report)
     g.report_id = report.id
     status_url = _link(report, "status")
     if _prefers_async():
@@ -211,7 +213,7 @@ def _begun(accepted: Accepted) -> Response:
     return answer
 
 
-def _rendered(accepted: Accepted, done: Render) -> Response:
+def _rendered(accepted: Accepted, done: RenderStatus) -> Response:
     answer = serve(gateway.current().storage, done, name=accepted.name, attachment=accepted.download)
     report = accepted.report
     if report is not None:
@@ -222,13 +224,13 @@ def _rendered(accepted: Accepted, done: Render) -> Response:
     return answer
 
 
-def _failure(done: Render) -> RenderFailedError:
+def _failure(done: RenderStatus) -> RenderFailedError:
     return RenderFailedError(
         outcomes.problem(done), status=outcomes.http_status(done), cause=done.cause, line=done.error_line
     )
 
 
-def _status(report: Report) -> Response:
+def _status(report: ReportStatus) -> Response:
     done = report.render
     state = reports.PRESENTED[State(done.state)]
     details = {
@@ -254,7 +256,7 @@ def _status(report: Report) -> Response:
     return answer
 
 
-def _document(report: Report, *, attachment: bool) -> Response:
+def _document(report: ReportStatus, *, attachment: bool) -> Response:
     if report.render.state != State.SUCCEEDED:
         state = reports.PRESENTED[State(report.render.state)]
         raise NotFoundError(f"Report {report.id} has no document (its state is {state}); see {_link(report, 'status')}")

@@ -6,20 +6,21 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from shared import estimates, renders
+from shared import estimates, render_status, renders
 from shared.database import DATABASE_AWAY
 from shared.exceptions import NotFoundError, NotReadyError
 from shared.limits import OVERDUE_SECONDS
-from shared.models import Render
 from shared.renders import State
 from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import logger
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator
 
     from api.gateway import Gateway
+    from shared.models import Render
+    from shared.render_values import RenderProgress, RenderStatus, SubmittedRender
+    from shared.signals import Awaited
 
 # The finish signal comes at once; this is for the one that was lost.
 LOOK_SECONDS = 1.0
@@ -50,7 +51,7 @@ def place(gateway: Gateway) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def accepted(render: Render, *, address: str | None) -> Iterator[None]:
+def accepted(render: SubmittedRender, *, address: str | None) -> Iterator[None]:
     """Tell a caller what was accepted if a part of the farm is away in the block: sent again, it would be done twice.
 
     Args:
@@ -79,7 +80,7 @@ def accepted(render: Render, *, address: str | None) -> Iterator[None]:
         ) from error
 
 
-def for_end(gateway: Gateway, render: Render) -> Render:
+def for_end(gateway: Gateway, render: SubmittedRender) -> RenderStatus:
     """Announce a committed render, and return it when it has ended. One that is not in time is cancelled.
 
     A database that is away is waited for as long as a place in the queue is.
@@ -97,22 +98,27 @@ def for_end(gateway: Gateway, render: Render) -> Render:
         return _until_ended(gateway, render.id, ended)
 
 
-def outlook(gateway: Gateway, render: Render) -> dict[str, Any]:
+def outlook(gateway: Gateway, render: Render | RenderProgress) -> dict[str, Any]:
     """Say where in the queue a render is and how long it will take, as far as that is known."""
+    dead_after = gateway.settings.worker_dead_after
+    state = gateway.queue_state(render.queue)
     with gateway.database.reading() as session:
         place = estimates.position(session, render) if render.state == State.QUEUED else None
-        left = estimates.seconds_left(session, render, place=place, dead_after=gateway.settings.worker_dead_after)
+        left = estimates.seconds_left(session, render, place=place, dead_after=dead_after, state=state)
     outlook: dict[str, Any] = {} if place is None else {"positionInQueue": place}
     return outlook if left is None else outlook | {"estimatedSecondsLeft": round(left, 1)}
 
 
-def _until_ended(gateway: Gateway, render_id: str, ended: threading.Event) -> Render:
+def _until_ended(gateway: Gateway, render_id: str, ended: Awaited) -> RenderStatus:
     settings = gateway.settings
     began = heard = time.monotonic()
     while True:
         # The signal is waited for, and not relied upon.
         ended.wait(min(LOOK_SECONDS, max(0, gateway.waits_until - time.monotonic())))
         ended.clear()
+        if ended.status is not None and ended.status.state in renders.ENDED:
+            # The worker said it after the commit.
+            return ended.status
         waited = time.monotonic() - began
         try:
             render = _look(gateway, render_id)
@@ -136,15 +142,15 @@ def _until_ended(gateway: Gateway, render_id: str, ended: threading.Event) -> Re
             return render
 
 
-def _give_up(gateway: Gateway, render_id: str, *, error: str, only_queued: bool = False) -> Render:
+def _give_up(gateway: Gateway, render_id: str, *, error: str, only_queued: bool = False) -> RenderStatus:
     with gateway.database.writing() as session:
         renders.cancel(session, render_id, only_queued=only_queued, error=error)
     return _look(gateway, render_id)
 
 
-def _look(gateway: Gateway, render_id: str) -> Render:
-    with gateway.database.reading() as session:
-        render = session.get(Render, render_id, options=renders.LIGHT)
-    if render is None:
+def _look(gateway: Gateway, render_id: str) -> RenderStatus:
+    with gateway.database.looking() as connection:
+        status = render_status.of_render(connection, render_id)
+    if status is None:
         raise NotFoundError("The render was removed while it was waited for")
-    return render
+    return status

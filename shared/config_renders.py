@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from shared.database import Database
     from shared.history import Promise
-    from shared.models import Printer, PrintTask, Render, Template, TemplateVersion
+    from shared.models import Printer, PrintTask, Template, TemplateVersion
+    from shared.render_values import SubmittedRender
     from shared.settings import Settings
     from shared.storage import Storage
     from shared.submissions import Accepted
@@ -109,7 +110,7 @@ class ConfigAccepted:
         print_task: The print task, which is held until the render ends; if there is one.
     """
 
-    render: Render
+    render: SubmittedRender
     promise: Promise
     record: HistoryRecord | None
     print_task: PrintTask | None

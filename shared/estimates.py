@@ -5,19 +5,24 @@ Where something of that was never measured there is no estimate: no number is be
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, bindparam, case, func, literal, select, tuple_
 
 from shared import liveness
-from shared.database import now
+from shared.database import core, now
 from shared.models import Render, TemplateVersion
 from shared.renders import State
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
+
+    from shared.render_values import RenderProgress
 
 # Renders that an average is made of, at most: older ones had other data, and were made by other machines.
 MEASURED = 20
@@ -32,13 +37,65 @@ _MEASURES = (Render.started_at, Render.finished_at, Render.recipe, Render.state)
 # None for a text of its own, also in place of a template's.
 _TEMPLATE = case((Render.content.is_(None), TemplateVersion.template_id))
 
+_TEMPLATE_OF = (
+    select(_TEMPLATE).select_from(Render).outerjoin(TemplateVersion, _ITS_VERSION).where(Render.id == bindparam("id"))
+)
 
-def position(session: Session, render: Render) -> int:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """What comes before the renders of a queue, as of a moment; a second later it is still as good for an estimate.
+
+    Attributes:
+        moment: When it was read, by the database's clock.
+        running: Template, recipe and beginning of those that run, or of `SAMPLED`.
+        waiting: Template and recipe of those that wait, the first first, or of `SAMPLED`.
+        children: How many serve the queue.
+        averages: Seconds by template and recipe, as far as somebody asked for them; None: never measured.
+    """
+
+    moment: dt.datetime
+    running: Sequence[tuple[str | None, str, dt.datetime | None]]
+    waiting: Sequence[tuple[str | None, str]]
+    children: int
+    averages: dict[tuple[str | None, str], float | None]
+
+
+def state_of(session: Session, queue: str, *, dead_after: float) -> QueueState:
+    """Read how a queue is.
+
+    Args:
+        session: A transaction.
+        queue: The queue.
+        dead_after: Silence after which a worker counts as dead, seconds.
+    """
+    kinds = select(_TEMPLATE, Render.recipe).select_from(Render).outerjoin(TemplateVersion, _ITS_VERSION)
+    kinds = kinds.where(Render.queue == queue).limit(SAMPLED)
+    running = kinds.add_columns(Render.started_at).where(Render.state == State.RUNNING)
+    waiting = kinds.where(Render.state == State.QUEUED).order_by(Render.queued_at, Render.id)
+    workers = liveness.alive(session, dead_after=dead_after)
+    return QueueState(
+        moment=session.scalars(select(now())).one(),
+        running=[(template_id, recipe, started) for template_id, recipe, started in session.execute(running)],
+        waiting=[(template_id, recipe) for template_id, recipe in session.execute(waiting)],
+        children=sum(worker.children for worker in workers if queue in worker.queues),
+        averages={},
+    )
+
+
+def position(session: Session | Connection, render: Render | RenderProgress) -> int:
     """Return a queued render's place in its queue, from 1."""
-    return 1 + (session.scalar(select(func.count()).where(*_ahead_of(render))) or 0)
+    return 1 + (core(session).scalar(select(func.count()).where(*_ahead_of(render))) or 0)
 
 
-def seconds_left(session: Session, render: Render, *, place: int | None, dead_after: float) -> float | None:
+def seconds_left(
+    session: Session,
+    render: Render | RenderProgress,
+    *,
+    place: int | None,
+    dead_after: float,
+    state: QueueState | None = None,
+) -> float | None:
     """Estimate the seconds until a render has ended; None where that is not known.
 
     Args:
@@ -46,28 +103,27 @@ def seconds_left(session: Session, render: Render, *, place: int | None, dead_af
         render: A queued or running render.
         place: Its place in the queue; None when it is running.
         dead_after: Silence after which a worker counts as dead, seconds.
+        state: How its queue was a moment ago; None: it is read.
     """
-    averages = _Averages(session)
-    moment = session.scalars(select(now())).one()
+    state = state or state_of(session, render.queue, dead_after=dead_after)
+    averages = _Averages(session, state.averages)
     own = averages.seconds(_template_of(session, render), render.recipe)
     if own is None:
         return None
     if place is None:
-        left = own - _elapsed(moment, render.started_at)
+        left = own - _elapsed(state.moment, render.started_at)
         # It takes longer than its like; nobody knows how much longer.
         return left if left > 0 else None
-    wait = _wait(session, render, place, moment, averages)
-    workers = liveness.alive(session, dead_after=dead_after)
-    children = sum(worker.children for worker in workers if render.queue in worker.queues)
-    return None if wait is None or not children else wait / children + own
+    wait = _wait(state, place, averages)
+    return None if wait is None or not state.children else wait / state.children + own
 
 
 class _Averages:
     """What the renders of each template take with each recipe, asked once for each."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, known: dict[tuple[str | None, str], float | None]) -> None:
         self._session = session
-        self._known: dict[tuple[str | None, str], float | None] = {}
+        self._known = known
 
     def seconds(self, template_id: str | None, recipe: str) -> float | None:
         kind = (template_id, recipe)
@@ -110,21 +166,16 @@ class _Averages:
         return [_elapsed(finished, started) for started, finished in found]
 
 
-def _wait(session: Session, render: Render, place: int, moment: dt.datetime, averages: _Averages) -> float | None:
+def _wait(state: QueueState, place: int, averages: _Averages) -> float | None:
     """Return the seconds of work that come before a queued render; None where one of them was never measured."""
-    kinds = (
-        select(_TEMPLATE, Render.recipe, Render.started_at).select_from(Render).outerjoin(TemplateVersion, _ITS_VERSION)
-    )
-    running = kinds.where(Render.state == State.RUNNING, Render.queue == render.queue)
-    ahead = kinds.where(*_ahead_of(render))
     before = 0.0
-    for template_id, recipe, started in session.execute(running.limit(SAMPLED)).all():
+    for template_id, recipe, started in state.running:
         seconds = averages.seconds(template_id, recipe)
         if seconds is None:
             return None
-        before += max(seconds - _elapsed(moment, started), 0)
+        before += max(seconds - _elapsed(state.moment, started), 0)
     queued: list[float] = []
-    for template_id, recipe, _ in session.execute(ahead.limit(SAMPLED)).all():
+    for template_id, recipe in state.waiting[: place - 1]:
         seconds = averages.seconds(template_id, recipe)
         if seconds is None:
             return None
@@ -134,13 +185,11 @@ def _wait(session: Session, render: Render, place: int, moment: dt.datetime, ave
     return before
 
 
-def _template_of(session: Session, render: Render) -> str | None:
-    return session.scalar(
-        select(_TEMPLATE).select_from(Render).outerjoin(TemplateVersion, _ITS_VERSION).where(Render.id == render.id)
-    )
+def _template_of(session: Session, render: Render | RenderProgress) -> str | None:
+    return core(session).scalar(_TEMPLATE_OF, {"id": render.id})
 
 
-def _ahead_of(render: Render) -> tuple[ColumnElement[bool], ...]:
+def _ahead_of(render: Render | RenderProgress) -> tuple[ColumnElement[bool], ...]:
     earlier = tuple_(Render.queued_at, Render.id) < tuple_(literal(render.queued_at), literal(render.id))
     return (Render.state == State.QUEUED, Render.queue == render.queue, earlier)
 

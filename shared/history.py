@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.models import Render
+    from shared.render_values import RenderStatus
     from shared.storage import Storage
 
 FOLDER = "history/"
@@ -57,7 +58,7 @@ def promise_of(record: HistoryRecord, *, print_task_id: str | None) -> Promise:
     )
 
 
-def answer_of(render: Render, promise: Promise) -> dict[str, Any]:
+def answer_of(render: Render | RenderStatus, promise: Promise) -> dict[str, Any]:
     """Return the whole answer to a render's caller: the envelope of ``/api/v1``, without the document itself.
 
     The same function makes what is sent and what is recorded, so that the two cannot differ. Of ``base64``, the member

@@ -8,11 +8,12 @@ from shared.renders import CALLERS_CAUSES, Cause, State
 
 if TYPE_CHECKING:
     from shared.models import Render
+    from shared.render_values import RenderStatus
 
 OK = 200
 
 
-def http_status(render: Render) -> int:
+def http_status(render: Render | RenderStatus) -> int:
     """Return the HTTP status of an ended render's answer."""
     if render.state == State.SUCCEEDED:
         return OK
@@ -24,6 +25,6 @@ def http_status(render: Render) -> int:
     return 503 if render.cause == Cause.STORAGE else 500
 
 
-def problem(render: Render) -> str:
+def problem(render: Render | RenderStatus) -> str:
     """Say why an ended render has no document."""
     return render.error or ("The render was cancelled" if render.state == State.CANCELLED else "The render failed")

@@ -25,6 +25,7 @@ from shared.tracing import logger
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from shared.database import Database
@@ -122,7 +123,7 @@ def unless_refused(database: Database, storage: Storage, place: Place) -> Iterat
         raise
 
 
-def keep(session: Session, place: Place) -> None:
+def keep(transaction: Session | Connection, place: Place) -> None:
     """Take the note of an object back, in the transaction that writes the row that names it.
 
     Raises:
@@ -131,7 +132,7 @@ def keep(session: Session, place: Place) -> None:
     if place.key is None:
         return
     note = delete(RetiredObject).where(RetiredObject.key == place.key, RetiredObject.retired_at > TAKEN)
-    if not won(session, note):
+    if not won(transaction, note):
         raise NotReadyError(
             "The farm was held up for so long that what was sent had to be thrown away, and nothing was made of it: "
             "send it again",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.database import Database
-    from shared.models import Render, Template, TemplateVersion
+    from shared.models import Template, TemplateVersion
+    from shared.render_values import SubmittedRender
     from shared.settings import Settings
     from shared.storage import Storage
     from shared.submissions import Accepted
@@ -38,7 +39,7 @@ def submit(
     created_by: str | None,
     recipe_states: Mapping[str, str],
     anew: bool = False,
-) -> Render | None:
+) -> SubmittedRender | None:
     """Commit the render of a preview; the caller announces it. What was the preview before goes.
 
     Args:

@@ -17,54 +17,56 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, case, func, null, or_, select, update
+from sqlalchemy import and_, case, func, insert, null, or_, select, update
 from sqlalchemy.orm import defer
 
-from shared.database import now, won
+from shared.database import core, now, won
 from shared.limits import OVERDUE_SECONDS
 from shared.models import Render
 from shared.render_keys import blob_key, transient_stem
+from shared.render_values import (
+    CALLERS_CAUSES,
+    ENDED,
+    Cause,
+    Claimant,
+    Claimed,
+    Result,
+    State,
+    Submission,
+    SubmittedRender,
+    Wake,
+)
 from shared.retirement import retire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Update
+    from sqlalchemy import ColumnElement, Connection, Table, Update
     from sqlalchemy.orm import Session
+
+__all__ = [
+    "CALLERS_CAUSES",
+    "ENDED",
+    "Cause",
+    "Claimant",
+    "Claimed",
+    "Result",
+    "State",
+    "Submission",
+    "SubmittedRender",
+    "Wake",
+]
 
 # Attempts that ended through no fault of the render are kept, too, for whoever asks what became of it: the last few.
 MOST_PUT_OFFS_KEPT = 10
 
 
-class State(enum.StrEnum):
-    """Where a render is in its life."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Cause(enum.StrEnum):
-    """Why a render failed."""
-
-    TEMPLATE = "template"
-    DATA = "data"
-    ENGINE = "engine"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    STORAGE = "storage"
-    POISONED = "poisoned"
-
-
+# Made once: a statement that is put together anew for each render costs more than running it does.
+_SUBMIT = insert(cast("Table", Render.__table__)).returning(Render.submitted_at)
 # For whoever asks how a render is doing: not its template and data, which may be large.
 LIGHT = (defer(Render.content, raiseload=True), defer(Render.data, raiseload=True))
-ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
-# Causes that the sender of the template or the data can mend.
-CALLERS_CAUSES = (Cause.TEMPLATE, Cause.DATA)
 
 
 class Loss(enum.StrEnum):
@@ -109,139 +111,52 @@ POISON = Transition("poison", (State.RUNNING,), State.FAILED)
 TRANSITIONS = (CLAIM, SUCCEED, FAIL, CANCEL, WITHDRAW, LOSE, GIVE_BACK, POISON)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """What a render is made from.
-
-    Attributes:
-        trace_id: The trace that the render belongs to.
-        queue: The queue that it waits in.
-        template_version_id: The stored template's version, if it was one.
-        content: The template's text where it differs from the stored version's, or where there is none.
-        engine: The templating engine's name.
-        recipe: The recipe's name.
-        data: The document's data as JSON text; None when it is in storage, under ``data_key``.
-        data_key: The data's storage key.
-        timeout: Time limit of one attempt, seconds.
-        blob_stem: The result's storage key without extension.
-        render_id: The id, where it had to be known before.
-        kept: Whether something keeps the render; what nothing keeps is swept.
-        followed: Whether rows wait for its end.
-        source: Where it came from.
-        created_by: Who sent it.
-    """
-
-    trace_id: str
-    queue: str
-    template_version_id: str | None
-    content: str | None
-    engine: str
-    recipe: str
-    data: str | None
-    data_key: str | None
-    timeout: float
-    blob_stem: str
-    render_id: str
-    kept: bool = False
-    followed: bool = False
-    source: str | None = None
-    created_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a successful attempt leaves behind."""
-
-    blob_key: str
-    media_type: str
-    extension: str
-    size: int
-    sha256: str
-    pages: int | None
-    timings: Mapping[str, int]
-    warnings: Sequence[str]
-    used: Mapping[str, Mapping[str, Any]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """What a message says: this render waits in that queue. Nothing else travels through the broker."""
-
-    render_id: str
-    queue: str
-    trace_id: str
-    timeout: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A render that a child has taken: what is needed to make it, and to end it.
-
-    Attributes:
-        id: The render.
-        content: The template's text; None: the text of the version.
-        attempt: The fencing token.
-        losses: What became of earlier attempts.
-
-    The others are as in `Submission` and in `shared.models.Render`.
-    """
-
-    id: str
-    trace_id: str
-    queue: str
-    template_version_id: str | None
-    content: str | None
-    engine: str
-    recipe: str
-    data: str | None
-    data_key: str | None
-    timeout: float
-    blob_stem: str
-    attempt: int
-    losses: list[Any]
-    worker_id: str | None
-    child_pid: int | None
-    queued_at: dt.datetime
-    started_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """Who claims: a worker, one of its children, and the seconds from a time limit until that child is killed."""
-
-    worker_id: str
-    child_pid: int
-    grace: float
-
-
 _CLAIMED = tuple(getattr(Render, field.name) for field in fields(Claimed))
 
 
-def submit(session: Session, submission: Submission) -> Render:
-    """Write the row that the farm's promise rests on; publish its message only after the commit."""
-    render = Render(
+def submit(transaction: Session | Connection, submission: Submission) -> SubmittedRender:
+    """Write the row that the farm's promise rests on; publish its message only after the commit.
+
+    Raises:
+        IntegrityError: The template's version is gone.
+    """
+    submitted_at = core(transaction).scalar(
+        _SUBMIT,
+        {
+            "id": submission.render_id,
+            "trace_id": submission.trace_id,
+            "state": State.QUEUED.value,
+            "queue": submission.queue,
+            "template_version_id": submission.template_version_id,
+            "content": submission.content,
+            "engine": submission.engine,
+            "recipe": submission.recipe,
+            "data": submission.data,
+            "data_key": submission.data_key,
+            "timeout": submission.timeout,
+            "blob_stem": submission.blob_stem,
+            "kept": submission.kept,
+            "followed": submission.followed,
+            "source": submission.source,
+            "created_by": submission.created_by,
+            "attempt": 0,
+            "losses": [],
+        },
+    )
+    return SubmittedRender(
         id=submission.render_id,
         trace_id=submission.trace_id,
-        state=State.QUEUED,
         queue=submission.queue,
         template_version_id=submission.template_version_id,
-        content=submission.content,
-        engine=submission.engine,
         recipe=submission.recipe,
         data=submission.data,
         data_key=submission.data_key,
         timeout=submission.timeout,
-        blob_stem=submission.blob_stem,
-        kept=submission.kept,
-        followed=submission.followed,
-        source=submission.source,
-        created_by=submission.created_by,
+        submitted_at=cast("dt.datetime", submitted_at),
     )
-    session.add(render)
-    return render
 
 
-def wake_of(render: Render | Claimed) -> Wake:
+def wake_of(render: Render | SubmittedRender | Claimed) -> Wake:
     """Shape the message that announces a queued render."""
     return Wake(render.id, render.queue, render.trace_id, render.timeout)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import contains_eager, joinedload, lazyload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from shared import renders
-from shared.database import changed, now
+from shared.database import changed, core, now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
 from shared.models import Render, Report, SpentName
@@ -19,13 +20,19 @@ from shared.renders import ENDED, LIGHT, State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Connection, Insert, Table
     from sqlalchemy.orm import Session
     from sqlalchemy.sql.elements import ColumnElement
+
+    from shared.renders import SubmittedRender
 
 FOLDER = "reports/"
 BLOB_NAME_LENGTH = 200
 # No dot in folders: "a" is stored as a.pdf, and "a.pdf/b" would need a folder of that name.
 _BLOB_NAME = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_RENDERS = cast("Table", Render.__table__)
+# Made once, as in `shared.renders`.
+_CREATE = insert(cast("Table", Report.__table__))
 # How the jsreport family of the API names the states.
 PRESENTED = {
     State.QUEUED: "planned",
@@ -61,9 +68,17 @@ def stored_name(blob_key: str) -> str:
     return blob_key.removeprefix(FOLDER)
 
 
+@dataclass(frozen=True, slots=True)
+class PromisedReport:
+    """A report whose row was just written: its id, and whether everybody may read it."""
+
+    id: str
+    public: bool
+
+
 def create(
-    session: Session,
-    render: Render,
+    transaction: Session | Connection,
+    render: Render | SubmittedRender,
     *,
     report_id: str,
     name: str,
@@ -73,32 +88,43 @@ def create(
     keep: bool = False,
     expires_in: float | None = None,
     task_id: str | None = None,
-) -> Report:
+) -> PromisedReport:
     """Promise to keep a render's result.
 
     Raises:
         ConflictError: Another report has the ``blobName``; the text names that report.
     """
-    report = Report(
-        id=report_id,
-        shortid=new_shortid(),
-        render_id=render.id,
-        name=name,
-        blob_name=blob_name,
-        public=public,
-        template_shortid=template_shortid,
-        keep=keep,
-        expires_at=None if expires_in is None else now(expires_in),
-        task_id=task_id,
+    values = {
+        "id": report_id,
+        "shortid": new_shortid(),
+        "render_id": render.id,
+        "name": name,
+        "blob_name": blob_name,
+        "public": public,
+        "template_shortid": template_shortid,
+        "keep": keep,
+        "task_id": task_id,
         # Not the moment of this statement: lists by creation begin with either of the two tables.
-        created_at=render.submitted_at,
-    )
+        "created_at": render.submitted_at,
+        "modified_at": render.submitted_at,
+    }
+    statement = _CREATE if expires_in is None else _CREATE.values(expires_at=now(expires_in))
+    connection = core(transaction)
+    if blob_name == report_id:
+        # A name that was just made is nobody else's.
+        connection.execute(statement, values)
+    else:
+        _create_named(connection, statement, values)
+    return PromisedReport(report_id, public)
+
+
+def _create_named(connection: Connection, statement: Insert, values: dict[str, Any]) -> None:
+    blob_name, render_id = values["blob_name"], values["render_id"]
     try:
-        with session.begin_nested():
-            session.add(report)
+        with connection.begin_nested():
+            connection.execute(statement, values)
     except IntegrityError as error:
-        with_that_name = select(Report).where(Report.blob_name == blob_name).options(lazyload("*"))
-        first = session.scalars(with_that_name).one_or_none()
+        first = connection.execute(select(Report.id, Report.removed_at).where(Report.blob_name == blob_name)).first()
         if first is None:
             raise
         advice = "delete that report first" if first.removed_at is None else "wait until that one is gone entirely"
@@ -106,9 +132,9 @@ def create(
             f"blobName {blob_name!r} belongs to report {first.id} already: choose another, or {advice}"
         ) from error
     # Asked when the name is this report's: whoever gave it up has said by then whether it is spent.
-    if session.get(SpentName, blob_name) is not None:
-        render.blob_stem = f"{blob_stem(blob_name)}~{render.id}"
-    return report
+    is_spent = select(SpentName.name).where(SpentName.name == blob_name).exists()
+    of_its_own = f"{blob_stem(blob_name)}~{render_id}"
+    connection.execute(update(_RENDERS).where(_RENDERS.c.id == render_id, is_spent).values(blob_stem=of_its_own))
 
 
 def change(

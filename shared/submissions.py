@@ -21,12 +21,17 @@ from shared.queues import DEFAULT_QUEUE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from shared.database import Database
-    from shared.models import Render, Report, Template, TemplateVersion
+    from shared.models import Template, TemplateVersion
+    from shared.placement import Place
+    from shared.renders import SubmittedRender
+    from shared.reports import PromisedReport
     from shared.settings import Settings
     from shared.storage import Storage
+    from shared.templates import ChosenTemplate, ChosenVersion
 
 DEFAULT_REPORT_NAME = "report"
 # Less is no limit but a refusal: starting takes about as long.
@@ -119,12 +124,12 @@ class Accepted:
         version: The version of it that is rendered.
     """
 
-    render: Render
-    report: Report | None
+    render: SubmittedRender
+    report: PromisedReport | None
     name: str
     download: bool = False
-    template: Template | None = None
-    version: TemplateVersion | None = None
+    template: Template | ChosenTemplate | None = None
+    version: TemplateVersion | ChosenVersion | None = None
 
 
 def accept(
@@ -157,10 +162,7 @@ def accept(
     blob_name = order.report.blob_name if order.report else None
     if blob_name is not None:
         reports.checked_blob_name(blob_name)
-    template, version = stored or (None, None)
-    if stored is None:
-        with database.reading() as session:
-            template, version = _find_template(session, order.template)
+    template, version = stored or _found(database, order.template)
     engine, recipe = _checked_engine_and_recipe(order.template, version, settings, recipe_states)
     # What the template says of its renders holds where this one says nothing.
     options = (version.options if version else None) or {}
@@ -179,33 +181,30 @@ def accept(
         inline_bytes=settings.inline_data_bytes,
         metadata={"trace-id": order.trace_id, "render-id": render_id},
     )
-    with placement.unless_refused(database, storage, place), database.writing() as session:
-        placement.keep(session, place)
-        render = renders.submit(
-            session,
-            renders.Submission(
-                render_id=render_id,
-                trace_id=order.trace_id,
-                queue=order.queue,
-                template_version_id=version.id if version else None,
-                content=order.template.content,
-                engine=engine,
-                recipe=recipe,
-                data=data if place.key is None else None,
-                data_key=place.key,
-                timeout=timeout,
-                blob_stem=_blob_stem(order, render_id, blob_name or report_id),
-                kept=order.report is not None or order.folder is not None,
-                followed=order.followed,
-                source=order.source,
-                created_by=order.created_by,
-            ),
-        )
-        _flush(session)
+    submission = renders.Submission(
+        render_id=render_id,
+        trace_id=order.trace_id,
+        queue=order.queue,
+        template_version_id=version.id if version else None,
+        content=order.template.content,
+        engine=engine,
+        recipe=recipe,
+        data=data if place.key is None else None,
+        data_key=place.key,
+        timeout=timeout,
+        blob_stem=_blob_stem(order, render_id, blob_name or report_id),
+        kept=order.report is not None or order.folder is not None,
+        followed=order.followed,
+        source=order.source,
+        created_by=order.created_by,
+    )
+
+    def write(transaction: Session | Connection) -> Accepted:
+        render = _submit(transaction, place, submission)
         report = None
         if order.report:
             report = reports.create(
-                session,
+                transaction,
                 render,
                 report_id=report_id,
                 name=name,
@@ -216,10 +215,24 @@ def accept(
                 expires_in=order.report.expires_in,
                 task_id=order.report.task_id,
             )
-        accepted = Accepted(render, report, name, download, template, version)
-        if within is not None:
+        return Accepted(render, report, name, download, template, version)
+
+    with placement.unless_refused(database, storage, place):
+        if within is None:
+            with database.inserting() as connection:
+                return write(connection)
+        with database.writing() as session:
+            accepted = write(session)
             within(session, accepted)
-    return accepted
+            return accepted
+
+
+def _submit(transaction: Session | Connection, place: Place, submission: renders.Submission) -> SubmittedRender:
+    placement.keep(transaction, place)
+    try:
+        return renders.submit(transaction, submission)
+    except IntegrityError as error:
+        raise NotFoundError("The template was removed at this moment: there is nothing to render") from error
 
 
 def _blob_stem(order: Order, render_id: str, blob_name: str) -> str:
@@ -228,19 +241,16 @@ def _blob_stem(order: Order, render_id: str, blob_name: str) -> str:
     return render_keys.transient_stem(render_id) if order.folder is None else f"{order.folder}/{render_id}"
 
 
-def _flush(session: Session) -> None:
-    try:
-        session.flush()
-    except IntegrityError as error:
-        raise NotFoundError("The template was removed at this moment: there is nothing to render") from error
-
-
-def _find_template(session: Session, choice: TemplateChoice) -> tuple[Template, TemplateVersion] | tuple[None, None]:
+def _found(database: Database, choice: TemplateChoice) -> tuple[ChosenTemplate, ChosenVersion] | tuple[None, None]:
     if choice.names_a_stored_one:
-        template = templates.find(session, template_id=choice.template_id, shortid=choice.shortid, name=choice.name)
-        if choice.version is None:
-            return template, template.version
-        return template, templates.find_version(session, template, choice.version)
+        with database.looking() as connection:
+            return templates.choose(
+                connection,
+                template_id=choice.template_id,
+                shortid=choice.shortid,
+                name=choice.name,
+                number=choice.version,
+            )
     if choice.version is not None:
         raise InvalidRequestError(
             f"template.version is {choice.version}, of no stored template: it needs template._id, shortid or name",
@@ -255,7 +265,10 @@ def _find_template(session: Session, choice: TemplateChoice) -> tuple[Template, 
 
 
 def _checked_engine_and_recipe(
-    choice: TemplateChoice, version: TemplateVersion | None, settings: Settings, states: Mapping[str, str]
+    choice: TemplateChoice,
+    version: TemplateVersion | ChosenVersion | None,
+    settings: Settings,
+    states: Mapping[str, str],
 ) -> tuple[str, str]:
     engine = choice.engine or (version.engine if version else settings.default_engine)
     recipe = choice.recipe or (version.recipe if version else settings.default_recipe)
@@ -323,7 +336,7 @@ def checked_timeout(timeout: float | None, settings: Settings) -> float:
     return timeout
 
 
-def _data_of(order: Order, version: TemplateVersion | None) -> str:
+def _data_of(order: Order, version: TemplateVersion | ChosenVersion | None) -> str:
     """Return the data as JSON text."""
     if order.data is None:
         return (version.sample_data if version else None) or "{}"

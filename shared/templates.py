@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, lazyload
 
@@ -16,12 +16,35 @@ from shared.identifiers import new_id, new_shortid
 from shared.models import HistoryRecord, Render, Schedule, Template, TemplateVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import InstrumentedAttribute, Session
     from sqlalchemy.sql.elements import ColumnElement
 
 MOST_SCHEDULES_NAMED = 5
+# Versions that a process keeps at hand, and the sample data that one of them may have; all are dropped when there are
+# more, so that what no render asks for any more goes.
+MOST_KNOWN_VERSIONS = 256
+KNOWN_CHARACTERS = 64 * 1024
+
+# Made once, as in `shared.renders`.
+_CHOOSE = {
+    column.key: select(Template.id, Template.shortid, Template.name, Template.version_id).where(
+        column == bindparam("value")
+    )
+    for column in (Template.id, Template.shortid, Template.name)
+}
+_VERSION = select(
+    TemplateVersion.id,
+    TemplateVersion.number,
+    TemplateVersion.engine,
+    TemplateVersion.recipe,
+    TemplateVersion.sample_data,
+    TemplateVersion.options,
+).where(TemplateVersion.id == bindparam("id"))
+# By their ids, which no other version has in whichever database.
+_KNOWN_VERSIONS: dict[str, ChosenVersion] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,18 +140,84 @@ def find(
     Raises:
         NotFoundError: There is none; the text names what was looked for.
     """
-    looked_for: tuple[str, str, ColumnElement[bool]]
-    if template_id is not None:
-        looked_for = ("_id", template_id, Template.id == template_id)
-    elif shortid is not None:
-        looked_for = ("shortid", shortid, Template.shortid == shortid)
-    else:
-        looked_for = ("name", name or "", Template.name == name)
-    field, value, condition = looked_for
-    template = session.scalars(select(Template).where(condition)).one_or_none() if storable(value) else None
+    field, column, value = _looked_for(template_id, shortid, name)
+    template = session.scalars(select(Template).where(column == value)).one_or_none() if storable(value) else None
     if template is None:
         raise NotFoundError(f"There is no template whose {field} is {value!r}")
     return template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenVersion:
+    """What a render's acceptance asks of a template's version, which never changes; the fields are its columns."""
+
+    id: str
+    number: int
+    engine: str
+    recipe: str
+    sample_data: str | None
+    options: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenTemplate:
+    """What it asks of the template itself, which may have another name or version at the next look."""
+
+    id: str
+    shortid: str
+    name: str
+
+
+def choose(
+    connection: Connection,
+    *,
+    template_id: str | None = None,
+    shortid: str | None = None,
+    name: str | None = None,
+    number: int | None = None,
+) -> tuple[ChosenTemplate, ChosenVersion]:
+    """Return the template of the first of these that is given: id, shortid, name; and its newest version, or another.
+
+    Versions that were asked for lately are not read again.
+
+    Raises:
+        NotFoundError: There is no such template, or no such version of it.
+    """
+    field, column, value = _looked_for(template_id, shortid, name)
+    found = connection.execute(_CHOOSE[column.key], {"value": value}).first() if storable(value) else None
+    if found is None:
+        raise NotFoundError(f"There is no template whose {field} is {value!r}")
+    template = ChosenTemplate(id=found.id, shortid=found.shortid, name=found.name)
+    if number is None:
+        return template, _chosen_version(connection, found.version_id)
+    its_id = select(TemplateVersion.id).where(TemplateVersion.template_id == template.id)
+    version_id = connection.scalar(its_id.where(TemplateVersion.number == number))
+    if version_id is None:
+        newest = _chosen_version(connection, found.version_id).number
+        raise NotFoundError(f"Template {template.name!r} has no version {number}: its newest is {newest}")
+    return template, _chosen_version(connection, version_id)
+
+
+def _looked_for(
+    template_id: str | None, shortid: str | None, name: str | None
+) -> tuple[str, InstrumentedAttribute[str], str]:
+    if template_id is not None:
+        return "_id", Template.id, template_id
+    if shortid is not None:
+        return "shortid", Template.shortid, shortid
+    return "name", Template.name, name or ""
+
+
+def _chosen_version(connection: Connection, version_id: str) -> ChosenVersion:
+    known = _KNOWN_VERSIONS.get(version_id)
+    if known is None:
+        row = connection.execute(_VERSION, {"id": version_id}).one()
+        known = ChosenVersion(**row._mapping)  # noqa: SLF001  # A row's public name for it.
+        if len(known.sample_data or "") <= KNOWN_CHARACTERS:
+            if len(_KNOWN_VERSIONS) >= MOST_KNOWN_VERSIONS:
+                _KNOWN_VERSIONS.clear()
+            _KNOWN_VERSIONS[version_id] = known
+    return known
 
 
 def find_by_any(session: Session, key: str) -> Template:

@@ -2,13 +2,17 @@
 
 Configured once per process, before anything logs. The gateway and the workers bind the trace id when a request or a
 task begins (`bind_trace`) and clear it at the end; everything that is logged in between carries it, libraries included.
+What our own code says is rendered and written at once; what libraries say comes through `logging`. Both go through the
+one handler: its lock is made anew in a forked child, so that a child cannot wait for a thread that it does not have.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import logging.config
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
@@ -51,10 +55,7 @@ def configure_logging(settings: Settings, *, process: str) -> None:
     ]
     last: list[Any]
     if settings.log_format == "json":
-        last = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
-        ]
+        last = [structlog.processors.format_exc_info, _as_json]
     else:
         last = [structlog.dev.ConsoleRenderer()]
     logging.captureWarnings(capture=True)
@@ -78,16 +79,45 @@ def configure_logging(settings: Settings, *, process: str) -> None:
             | {"gunicorn.error": {"handlers": [], "propagate": True}},
         }
     )
+    [output] = logging.getLogger().handlers
     structlog.configure(
-        processors=[
-            *shared_steps,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared_steps, *last],
+        logger_factory=lambda name: _Output(cast("logging.StreamHandler[Any]", output), name),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         cache_logger_on_first_use=True,
     )
+
+
+class _Output:
+    """Writes rendered lines with a handler of `logging`, without the record that it makes of each.
+
+    Args:
+        handler: The handler.
+        name: The logger's name, for `structlog.stdlib.add_logger_name`.
+    """
+
+    def __init__(self, handler: logging.StreamHandler[Any], name: str) -> None:
+        self._handler = handler
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write a line. One that cannot be written is no reason to fail."""
+        with contextlib.suppress(OSError, ValueError):
+            self._handler.acquire()
+            try:
+                self._handler.stream.write(f"{line}\n".encode(errors="backslashreplace").decode())
+                self._handler.flush()
+            finally:
+                self._handler.release()
+
+    debug = info = warning = error = critical = msg
+
+
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
+
+
+def _as_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    return _ENCODER.encode(event)
 
 
 def bind_trace(trace_id: str, **context: object) -> None:
@@ -103,5 +133,5 @@ def clear_trace() -> None:
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module."""
-    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return bound

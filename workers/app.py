@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
 from shared.memory import release_unused
 from shared.settings import load_settings
-from shared.signals import announce, connect
+from shared.signals import Ending, announce, connect
 from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
 from workers import registry
@@ -144,10 +144,9 @@ class WorkerProcess:
         """Announce a render, and say whether the broker took it."""
         return queues.publish(self.app, wake)
 
-    def announce(self, render_ids: Sequence[str]) -> None:
+    def announce(self, endings: Sequence[Ending]) -> None:
         """Say that renders, or comparisons, ended."""
-        for one in render_ids:
-            announce(self.redis, one)
+        announce(self.redis, endings)
 
     def ring(self, errand: Errand) -> bool:
         """Announce an errand, and say whether the broker took it."""
@@ -231,7 +230,7 @@ class WorkerProcess:
                 database=self.database,
                 storage=self.storage,
                 worker_id=self.worker_id,
-                announce=lambda comparison_id: self.announce([comparison_id]),
+                announce=lambda comparison_id: self.announce([Ending(comparison_id)]),
             )
             self.errands[Kind.COMPARISON] = comparer.compare
         if Kind.PRINT in kinds:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from shared import renders, unattended
 from shared.renders import BLAMELESS, Cause, Loss, State
+from shared.signals import Ending
 from shared.tracing import logger
 from workers.parent_threads import ParentThread
 
@@ -86,7 +87,7 @@ class Foreman:
         room: RenderRoom | None,
         redis: Redis,
         publish: Callable[[Wake], bool],
-        announce: Callable[[Sequence[str]], None],
+        announce: Callable[[Sequence[Ending]], None],
     ) -> None:
         """Prepare; `start` begins.
 
@@ -250,7 +251,7 @@ class Foreman:
         )
         # What fails here is found by the reconciler, or by the waiting request's own look.
         self._thread.attempt(lambda: _publish(wakes, self._publish))
-        self._thread.attempt(lambda: self._announce(ended))
+        self._thread.attempt(lambda: self._announce([Ending(one) for one in ended]))
         return True
 
     def _end(self, session: Session, render: Render, lost: Lost, *, is_alone: bool) -> State | None:

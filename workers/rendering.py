@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.errands import Errand
     from shared.renders import Wake
     from shared.settings import Settings
+    from shared.signals import Ending
     from shared.storage import Storage
     from workers.assets import AssetCache
     from workers.registry import Registry
@@ -54,7 +55,7 @@ class RenderRoom:
         worker_id: str,
         queues: Iterable[str],
         children: int,
-        announce: Callable[[Sequence[str]], None],
+        announce: Callable[[Sequence[Ending]], None],
         ring: Callable[[Errand], bool],
         publish: Callable[[Wake], bool],
     ) -> None:

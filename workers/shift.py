@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from shared import renders
+from shared.render_values import RenderStatus
+from shared.signals import Ending
 from shared.tracing import bind_trace, clear_trace, logger
 from workers.attempts import Failure, PutOff, Superseded
 from workers.ledger import Ended, Turn
@@ -93,7 +95,7 @@ class Shift:
         paces: Paces,
         slate: Slate,
         timekeeper: Timekeeper,
-        announce: Callable[[Sequence[str]], None],
+        announce: Callable[[Sequence[Ending]], None],
         ring: Callable[[Errand], bool],
         publish: Callable[[renders.Wake], bool],
         is_told_to_go: Callable[[], bool],
@@ -225,9 +227,7 @@ class Shift:
 
     def _follow(self, turn: Turn) -> None:
         """Do what follows the ends that were written."""
-        final = [one.attempt.render.id for one in turn.ended if not isinstance(one.end, PutOff)]
-        if final:
-            self._announce(final)
+        self._announce([_ending(one) for one in turn.ended if not isinstance(one.end, PutOff)])
         for one in turn.ended:
             bind_trace(one.attempt.render.trace_id, render_id=one.attempt.render.id)
             try:
@@ -251,6 +251,30 @@ class Shift:
 
 def _settled(end: Future[End] | End) -> End:
     return end if isinstance(end, renders.Result | Failure | PutOff | Superseded) else end.result()
+
+
+def _ending(ended: Ended) -> Ending:
+    """Tell those who wait for a document what they would ask the row next."""
+    render, end = ended.attempt.render, ended.end
+    if not isinstance(end, renders.Result):
+        return Ending(render.id)
+    return Ending(
+        render.id,
+        RenderStatus(
+            id=render.id,
+            trace_id=render.trace_id,
+            state=renders.State.SUCCEEDED,
+            timeout=render.timeout,
+            attempt=render.attempt,
+            blob_key=end.blob_key,
+            media_type=end.media_type,
+            extension=end.extension,
+            size=end.size,
+            sha256=end.sha256,
+            pages=end.pages,
+            warnings=end.warnings,
+        ),
+    )
 
 
 def _write_line(attempt: Attempt, end: End) -> None:

@@ -199,7 +199,7 @@ def test_a_shift_goes_on_until_nothing_waits(room, database, version, client):
     room.room.work(client)
 
     assert {room.row(one).state for one in ids} == {State.SUCCEEDED}
-    assert sorted(itertools.chain(*room.announced)) == sorted(ids)
+    assert sorted(one.render_id for one in itertools.chain(*room.announced)) == sorted(ids)
     assert {room.row(one).attempt for one in ids} == {1}
 
 
@@ -223,8 +223,8 @@ def test_one_that_takes_long_holds_nobody_up(room, database, version, client, mo
     teacher, before, slow, behind = (orders.submitted(database, **of(one, n=n)) for n in (0, 0, 300, 0))
     finished = {}
 
-    def note(ids):
-        finished.update({one: room.row(slow).state for one in ids})
+    def note(endings):
+        finished.update({one.render_id: room.row(slow).state for one in endings})
 
     room.room._shift._announce = note  # What others see at that moment.
     room.room.work(client)

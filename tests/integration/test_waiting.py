@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import time
 from types import SimpleNamespace
 
@@ -15,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 from api import waiting
 from shared import outcomes, renders
 from shared.exceptions import NotReadyError
+from shared.render_values import RenderStatus
 from shared.settings import load_settings
+from shared.signals import Awaited
 from shared.storage import CorruptObjectError, StorageError
 
 
@@ -26,7 +27,7 @@ def gateway(database, tmp_path, monkeypatch):
 
     @contextlib.contextmanager
     def watch(_render_id):
-        yield threading.Event()
+        yield Awaited()
 
     return SimpleNamespace(
         database=database,
@@ -82,17 +83,34 @@ def test_a_render_that_ended_in_time_is_answered_by_a_gateway_that_ends(gateway,
     assert waiting.for_end(gateway, orders.row(database, render_id)).state == "succeeded"
 
 
+def test_who_hears_how_a_render_ended_asks_the_database_no_more(gateway, database):
+    render_id = orders.submitted(database)
+    status = RenderStatus(id=render_id, trace_id="t", state="succeeded", timeout=1, attempt=1)
+
+    @contextlib.contextmanager
+    def watch(_render_id):
+        ended = Awaited()
+        ended.status = status
+        ended.set()
+        yield ended
+
+    gateway.ended = SimpleNamespace(watch=watch)
+    gateway.database = Flickering(database, times=math.inf)
+
+    assert waiting.for_end(gateway, orders.row(database, render_id)) is status
+
+
 class Flickering:
     """A database that is away for some questions."""
 
     def __init__(self, database, times):
         self.database, self.times = database, times
 
-    def reading(self):
+    def looking(self):
         if self.times:
             self.times -= 1
             raise OperationalError("SELECT", None, OSError("the database went away"))
-        return self.database.reading()
+        return self.database.looking()
 
 
 def test_who_waits_does_not_hear_of_a_database_that_is_away_for_a_moment(gateway, database):
