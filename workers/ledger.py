@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import stamina
 
-from shared import aftermath, renders
+from shared import aftermath, renders, unattended
 from shared.database import DATABASE_AWAY
 from shared.tracing import logger
 from workers.attempts import Attempt, Failure, PutOff, Superseded
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from shared.database import Database
     from shared.errands import Errand
-    from shared.renders import Claimed
+    from shared.renders import Claimed, Wake
     from shared.settings import Settings
     from workers.assets import StoredAssets
     from workers.attempts import End
@@ -130,6 +130,15 @@ class Ledger:
         """
         given = [Ended(one, PutOff(renders.Loss.NEIGHBOUR, reason, None)) for one in behind]
         return self._turn([*ended, *given], claims=False, is_again=False)
+
+    def first_waiting(self) -> list[Wake]:
+        """Return the render that has waited longest in each queue; none, if the database does not say."""
+        try:
+            with self._database.reading() as session:
+                found = (unattended.oldest_queued(session, one, older_than=0, limit=1) for one in self._queues)
+                return [renders.wake_of(render) for some in found for render in some]
+        except DATABASE_AWAY:
+            return []
 
     def holds(self, attempt: Attempt) -> bool:
         """Say whether an attempt still counts; yes, if the database does not say."""

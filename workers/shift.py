@@ -165,6 +165,9 @@ class Shift:
                     return turn
                 is_rung = standby.wait()
             standby.leave()
+            if not self._goes_on():
+                # Whoever rang for it at the last moment rang for nobody.
+                all(map(self._publish, self._ledger.first_waiting()))
         except RedisError as error:
             log.warning("nobody can ring for this child", error=str(error))
         return self._ledger.turn(claims=self._goes_on())

@@ -257,6 +257,32 @@ def test_a_worker_that_stops_begins_with_nothing_more(room, database, client):
     assert room.row(render_id).state == State.QUEUED
 
 
+def test_who_rang_for_a_child_that_must_go_is_heard_by_another(room, database, client, version):
+    class LastMoment:
+        """The worker is told to stop, and somebody rings, while the child stands by."""
+
+        def sign(self):
+            pass
+
+        def wait(self):
+            room.room.close()
+            self.rung_for = orders.submitted(database)
+            return True
+
+        def leave(self):
+            pass
+
+    place = LastMoment()
+    orders.submitted(database)
+    settings = load_settings({"PRESSROOM_STANDBY": "60"})
+    room.room._shift._settings = settings  # noqa: SLF001  # It would be the same room.
+
+    room.room._shift.work(place)  # noqa: SLF001  # The place at the bell is the test's.
+
+    assert room.row(place.rung_for).state == State.QUEUED
+    assert room.published == [place.rung_for]
+
+
 def test_a_child_of_age_leaves_after_what_it_has_taken(database, filesystem_storage, client, tmp_path):
     settings = load_settings(
         {"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_CHILD_RENDERS": "2", "PRESSROOM_STANDBY": "0"}
