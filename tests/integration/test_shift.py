@@ -275,9 +275,9 @@ def test_who_rang_for_a_child_that_must_go_is_heard_by_another(room, database, c
     place = LastMoment()
     orders.submitted(database)
     settings = load_settings({"PRESSROOM_STANDBY": "60"})
-    room.room._shift._settings = settings  # noqa: SLF001  # It would be the same room.
+    room.room._shift._settings = settings  # It would be the same room.
 
-    room.room._shift.work(place)  # noqa: SLF001  # The place at the bell is the test's.
+    room.room._shift.work(place)  # The place at the bell is the test's.
 
     assert room.row(place.rung_for).state == State.QUEUED
     assert room.published == [place.rung_for]
