@@ -44,9 +44,16 @@ ERRAND_TASKS = {
     Kind.THUMBNAIL: "pressroom.thumbnail",
     Kind.COMPARISON: "pressroom.comparison",
     Kind.PRINT: "pressroom.print",
+    Kind.CERTIFICATE: "pressroom.certify",
 }
-# Both kinds turn PDFs into pictures.
-ERRAND_QUEUES = {Kind.THUMBNAIL: "thumbnail", Kind.COMPARISON: "thumbnail", Kind.PRINT: "print"}
+ERRAND_QUEUES = {
+    # Both kinds turn PDFs into pictures.
+    Kind.THUMBNAIL: "thumbnail",
+    Kind.COMPARISON: "thumbnail",
+    Kind.PRINT: "print",
+    # This one renders: it needs the engines, and the limits of a child that has them.
+    Kind.CERTIFICATE: "render.bulk",
+}
 
 # A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
 AWAY_SECONDS = 3

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shared.errands import Errand
     from shared.models import Render
     from shared.renders import Cause, Loss
+    from workers.certification.choosing import Choice
     from workers.fetching import FetchPolicy
 
 
@@ -47,6 +48,7 @@ class Attempt:
     stored_key: str | None = None
     templates_used: dict[str, int] = field(default_factory=dict)
     errands: Sequence[Errand] = ()
+    choice: Choice | None = None
 
     @property
     def age(self) -> float:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.storage import Storage
     from workers.assets import AssetCache
+    from workers.certification.choosing import Certification
     from workers.recipes import Document, Recipe
     from workers.registry import Registry
 
@@ -72,6 +73,7 @@ class Renderer:
         worker_id: str,
         announce: Callable[[str], None],
         ring: Callable[[Errand], bool],
+        certification: Certification,
     ) -> None:
         """Take what one child works with.
 
@@ -84,6 +86,7 @@ class Renderer:
             worker_id: The worker that this child belongs to.
             announce: Says that a render ended.
             ring: Announces what follows a render, and says whether the broker took it.
+            certification: Chooses the engine where the recipe leaves that open.
         """
         self._settings = settings
         self._bounds = Bounds.of(settings)
@@ -93,6 +96,7 @@ class Renderer:
         self._worker_id = worker_id
         self._announce = announce
         self._ring = ring
+        self._certification = certification
         self._limits = TimeLimits(grace=settings.render_timeout_grace)
         self._templates = StoredTemplates(database, self._limits.put_off)
         self._assets = StoredAssets(database, storage, asset_cache, self._limits.put_off)
@@ -119,6 +123,8 @@ class Renderer:
             # After whoever waits for the document; what is not rung for now is found by the caretaker.
             all(map(self._ring, attempt.errands))
             self._write_line(attempt, end)
+            if isinstance(end, renders.Result):
+                self._certification.after(attempt)
             _tidy_up(attempt.stopwatch.spent.get("engine", 0))
         finally:
             clear_trace()
@@ -158,6 +164,7 @@ class Renderer:
                 with attempt.stopwatch.stage("template"):
                     markup = self._expand(attempt, recipe)
                 with attempt.stopwatch.stage("engine"):
+                    recipe = self._certification.engine_for(attempt, recipe, markup, untorn=self._limits.put_off)
                     document = recipe.render(markup, policy=attempt.policy, bounds=self._bounds)
                     self._bounds.check(document)
             with attempt.stopwatch.stage("store"):
@@ -367,6 +374,7 @@ class Renderer:
             "render",
             **facts,
             recipe=render.recipe,
+            **({} if attempt.choice is None else {"made_with": attempt.choice.made_with}),
             engine=render.engine,
             queue=render.queue,
             attempt=render.attempt,
@@ -385,4 +393,6 @@ def _tidy_up(milliseconds: int) -> None:
 
 def _used(attempt: Attempt) -> dict[str, dict[str, Any]] | None:
     used: dict[str, dict[str, Any]] = {"templates": attempt.templates_used, "assets": attempt.policy.used}
+    if attempt.choice is not None:
+        used["madeWith"] = attempt.choice.made_with
     return {kind: found for kind, found in used.items() if found} or None
