@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pypdf
 import pytest
 from farms import eventually
 from PIL import Image
@@ -38,6 +39,10 @@ def address(config):
     return f"/api/v1/report-config/{config['id']}/certificate"
 
 
+def producer(answer):
+    return pypdf.PdfReader(io.BytesIO(answer.content)).metadata.producer
+
+
 def until_made(farm, config):
     def look():
         found = data_of(farm.get(address(config)))
@@ -55,14 +60,14 @@ def test_a_saved_template_is_certified_and_rendered_by_the_fast_engine(farm, mad
     assert "WeasyPrint" in found["environment"]
     rendered = farm.post("/api/report", {"template": {"_id": config["_id"]}, "data": {"number": 2}})
     assert rendered.headers["Content-Type"] == "application/pdf"
-    assert b"PlutoBook" in rendered.content
+    assert producer(rendered).startswith("cairo")
 
     # A new version has nothing to do with the one before.
     farm.request("PATCH", f"/api/v1/report-config/{config['id']}", json={"content": "<p style='display: grid'>x"})
     found = until_made(farm, config)
     assert (found["verdict"], found["version"], found["reasons"][0]["kind"]) == ("refused", 2, "demand")
     rendered = farm.post("/api/report", {"template": {"_id": config["_id"]}})
-    assert b"WeasyPrint" in rendered.content
+    assert producer(rendered).startswith("WeasyPrint")
 
 
 def test_a_refusal_has_a_reason_and_a_picture(farm, made):
