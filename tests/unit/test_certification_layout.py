@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from certifying import REGISTRY
 
-from workers.certification import demands, drift, layout, painting
+from workers.certification import UnreadableError, demands, drift, layout, painting
 from workers.fetching import FetchPolicy
 
 FAST, REFERENCE = "plutoprint-pdf", "weasyprint-pdf"
@@ -55,7 +55,7 @@ def test_only_the_first_pages_are_read_and_all_are_counted():
 
 @pytest.mark.parametrize("content", [b"", b"no PDF", made("a")[:300]])
 def test_what_is_no_pdf_says_so(content):
-    with pytest.raises(layout.UnreadableError, match="PDFium cannot read it"):
+    with pytest.raises(UnreadableError, match="PDFium cannot read it"):
         layout.read(content, most_pages=1)
 
 

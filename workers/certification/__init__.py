@@ -6,3 +6,7 @@ attachments), `drift` says how two layouts differ, `painting` compares the pages
 all that for one certificate, `certification` asks for it while renders are made, and `sampling` says when a real render
 is compared once more. `shared.certificates` has the rules and the row's life.
 """
+
+
+class UnreadableError(Exception):
+    """Raised when an engine made what is no PDF."""

@@ -27,10 +27,9 @@ from shared.tracing import bind_trace, clear_trace, logger
 from workers import patience
 from workers.assets import StoredAssets
 from workers.bounds import Bounds
-from workers.certification import clock, demands
+from workers.certification import UnreadableError, clock, demands
 from workers.certification.comparison import Findings, compare, store, unreadable
 from workers.certification.drift import Drift
-from workers.certification.layout import UnreadableError
 from workers.fetching import FetchPolicy
 from workers.library import StoredTemplates
 from workers.limits import TimeLimits

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from shared import certificates
-from workers.certification import drift, layout, painting
+from workers.certification import drift, painting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shared.models import Certificate
     from shared.storage import Storage
+    from workers.certification.layout import Layout
 
 # Of longer documents, these pages are compared: the number of all pages is, too, and what breaks elsewhere shows early.
 MOST_PAGES = 200
@@ -66,6 +67,9 @@ def compare(reference: bytes, other: bytes, *, seconds: float) -> Findings:
     Raises:
         UnreadableError, UnreadablePdfError: A document cannot be read, or not in time.
     """
+    # PDFium is heavy, and a farm that rests needs none.
+    from workers.certification import layout  # noqa: PLC0415
+
     findings = Findings()
     if max(len(reference), len(other)) > LARGEST_DOCUMENT:
         text = f"its documents are larger than {LARGEST_DOCUMENT} bytes: they are not compared"
@@ -117,7 +121,7 @@ def _file(content: bytes) -> IO[bytes]:
 
 
 def _shown(
-    findings: Findings, layouts: Sequence[layout.Layout], paths: Sequence[Path], until: float
+    findings: Findings, layouts: Sequence[Layout], paths: Sequence[Path], until: float
 ) -> Iterator[painting.Difference]:
     """Compare the pages as they are painted, and yield the pictures of what differs."""
     sizes = [

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pypdfium2
 from pypdfium2 import raw
 
+from workers.certification import UnreadableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -84,10 +86,6 @@ class Layout:
     pages: tuple[Page, ...]
     metadata: dict[str, str] = field(default_factory=dict)
     attachments: tuple[str, ...] = ()
-
-
-class UnreadableError(Exception):
-    """Raised when an engine made what is no PDF."""
 
 
 def read(content: bytes, *, most_pages: int) -> Layout:
