@@ -136,7 +136,6 @@ def test_what_is_painted_otherwise_is_seen_and_shown(tmp_path, before, after):
 
 DEMANDS = {
     "a grid (display: grid)": "<div style='display: grid; grid-template-columns: 1fr 1fr'><p>a<p>b</div>",
-    "a grid (display: inline-grid)": "<b style='display: inline-grid; grid-template-columns: 1fr 1fr'><p>a</p><p>b</b>",
     "cross references (target-counter)": "<style>a::after { content: target-counter(attr(href), page) }</style>"
     "<a href='#x'>a</a><p id=x>b",
     "cross references (target-text)": "<style>a::after { content: target-text(attr(href)) }</style>"
