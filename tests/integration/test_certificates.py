@@ -156,6 +156,21 @@ def test_a_sample_that_takes_too_long_here_is_left_to_the_queue(child, monkeypat
     assert (child.row(subject).verdict, child.row(subject).state) == ("certified", "succeeded")
 
 
+def test_a_sample_that_another_child_is_at_stays_due(child):
+    subject = certified(child)
+    with child.database.writing() as session:
+        other = certificates.take_sample(session, subject, worker_id="worker-2", seconds=60)
+    for _ in range(2):
+        assert made_with(child.render(subject, data=DATA)) == FAST
+    assert child.row(subject).attempt == other.attempt
+    with child.database.writing() as session:
+        assert certificates.agree(session, other)
+
+    child.render(subject, data=DATA)
+
+    assert child.row(subject).samples == 2
+
+
 def test_other_engines_or_fonts_end_a_certificate_and_it_is_made_anew(child, database, filesystem_storage, settings):
     subject = certified(child)
     upgraded = Child(database, filesystem_storage, settings, environment="WeasyPrint 71.0")

@@ -36,7 +36,7 @@ from workers.limits import TimeLimits
 from workers.poppler import UnreadablePdfError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -164,7 +164,7 @@ class Certifier:
             clear_trace()
             _tidy_up()
 
-    def compare_render(self, subject: str, markup: str, document: bytes, *, render_id: str) -> Errand | None:
+    def compare_render(self, subject: str, markup: str, document: bytes, *, render_id: str) -> Sequence[Errand] | None:
         """Compare a document that the fast engine just made with the reference's.
 
         Args:
@@ -174,7 +174,8 @@ class Certifier:
             render_id: The render, whose data is the sample from now on.
 
         Returns:
-            What is to be announced: the comparison takes longer than it may here. None: nothing.
+            What is to be announced, as the comparison takes longer than it may here; mostly nothing. None: it was not
+            compared, since the certificate is looked at already.
         """
         with self._database.writing() as session:
             certificate = certificates.take_sample(
@@ -191,11 +192,12 @@ class Certifier:
             # With more time, and the memory of a child that does nothing else; or when the part is back.
             log.info("sample left to the queue", subject=subject, reason=type(error).__name__)
             with self._database.writing() as session:
-                return certificates.hand_over(session, certificate, render_id=render_id)
+                errand = certificates.hand_over(session, certificate, render_id=render_id)
+            return () if errand is None else (errand,)
         finally:
             _tidy_up()
         self._end_sample(certificate, findings, render_id=render_id)
-        return None
+        return ()
 
     def withdraw(self, subject: str, reason: str) -> None:
         """Withdraw a certificate whose fast engine made no document of a real render."""

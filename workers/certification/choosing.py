@@ -181,8 +181,10 @@ class Certification:
         if choice.broken is not None:
             self._certifier.withdraw(name, f"it makes no document of a real render's data: {choice.broken}")
         elif choice.document is not None and choice.markup is not None:
-            errand = self._certifier.compare_render(name, choice.markup, choice.document, render_id=render.id)
-            self._sampling.done(name)
+            errands = self._certifier.compare_render(name, choice.markup, choice.document, render_id=render.id)
+            if errands is not None:
+                self._sampling.done(name)
+                yield from errands
         elif known is None:
             if choice.subject.is_inline and not self._came_before(name):
                 return
