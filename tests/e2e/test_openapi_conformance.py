@@ -190,8 +190,11 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
             },
             # Only read: while one is made anew, there are no pictures.
             {
-                "include-path-regex": "^/api/v1/report-config/.key./certificate",
-                "include-method": "GET",
+                "include-name": "GET /api/v1/report-config/{key}/certificate",
+                "parameters": {"path.key": seeds["shadow"]},
+            },
+            {
+                "include-name": "GET /api/v1/report-config/{key}/certificate/page/{page}.png",
                 "parameters": {"path.key": seeds["shadow"], "path.page": 1},
             },
             {
