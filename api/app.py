@@ -9,6 +9,7 @@ from flask import Flask
 from api import (
     access,
     assets,
+    certificates,
     comparisons,
     config_renders,
     errors,
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         printers,
         replays,
         comparisons,
+        certificates,
         openapi,
     ):
         app.register_blueprint(feature.blueprint)

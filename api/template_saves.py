@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flask import request
+from flask import g, request
 from werkzeug.exceptions import PreconditionFailed
 
 from api import gateway
@@ -41,7 +41,8 @@ def save_new(body: NewTemplateBody) -> Saved:
     farm = gateway.current()
     said = _said(body, farm.settings)
     _check(said)
-    return template_saves.save_new(farm.database, TemplateFields(**said, created_by=caller()), shortid=body.shortid)
+    fields = TemplateFields(**said, created_by=caller())
+    return _announced(template_saves.save_new(farm.database, fields, trace_id=g.trace_id, shortid=body.shortid))
 
 
 def save_change(look_up: LookUp, body: ChangedTemplateBody | ReplacedTemplateBody) -> Saved:
@@ -61,7 +62,7 @@ def save_change(look_up: LookUp, body: ChangedTemplateBody | ReplacedTemplateBod
         check_match(before)
         return dataclasses.replace(templates.fields_of(before.version), **said, created_by=caller())
 
-    return template_saves.save_change(farm.database, look_up, merge)
+    return _announced(template_saves.save_change(farm.database, look_up, merge, trace_id=g.trace_id))
 
 
 def remove(look_up: LookUp) -> Template:
@@ -93,6 +94,12 @@ def tagged(answer: Response, template: Template, warnings: list[str] | None = No
         # Percent-encoded where it is not ASCII, as other headers have it.
         answer.headers.add("Pressroom-Warning", quote(warning, safe=_PLAIN, errors="replace"))
     return answer
+
+
+def _announced(saved: Saved) -> Saved:
+    if saved.errand is not None:
+        gateway.current().ring(saved.errand)
+    return saved
 
 
 def _said(body: NewTemplateBody | ReplacedTemplateBody | ChangedTemplateBody, settings: Settings) -> dict[str, Any]:

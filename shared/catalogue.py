@@ -9,6 +9,8 @@ ENGINES = "pressroom.engines"
 RECIPES = "pressroom.recipes"
 # Those of jsreport are called so, too: chrome-pdf, phantom-pdf.
 PDF_SUFFIX = "-pdf"
+# The fastest engine that gives the reference's picture; which one that is, the worker knows (`workers.certification`).
+CERTIFIED_PDF = "pdf"
 
 
 @functools.cache
@@ -24,4 +26,4 @@ def names(group: str) -> list[str]:
 
 def makes_pdf(recipe: str) -> bool:
     """Say whether a recipe makes PDFs, which its name tells: whoever asks must not load it to see its media type."""
-    return recipe.endswith(PDF_SUFFIX)
+    return recipe == CERTIFIED_PDF or recipe.endswith(PDF_SUFFIX)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, null, or_, select
+from sqlalchemy import and_, false, null, or_, select
 
 from shared import leases, print_tasks, renders
 from shared.database import now
-from shared.models import Comparison, HistoryRecord, Preview, PrintTask, Render, Report, Thumbnail
+from shared.models import Certificate, Comparison, HistoryRecord, Preview, PrintTask, Render, Report, Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,6 +166,8 @@ def _of_errands(grace: float) -> Iterator[Rule]:
     for noun, model, row_id, made, alone in (
         ("thumbnail of render", Thumbnail, Thumbnail.render_id, Thumbnail.blob_key, without_render),
         ("comparison", Comparison, Comparison.id, Comparison.result, ~and_(*records)),
+        # One of a version that is gone is swept.
+        ("certificate", Certificate, Certificate.subject, Certificate.result, false()),
     ):
         key = Thumbnail.blob_key if model is Thumbnail else null()
         running = model.state == leases.State.RUNNING

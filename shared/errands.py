@@ -1,4 +1,4 @@
-"""Errands: the small work of the small queues, as a message names it. The row says what is to be done."""
+"""Errands: small work, most of it of the small queues, as a message names it. The row says what is to be done."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ class Kind(enum.StrEnum):
     THUMBNAIL = "thumbnail"
     COMPARISON = "comparison"
     PRINT = "print"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a message of a small queue says.
+    """What an errand's message says.
 
     Attributes:
         kind: What is to be done.
-        row_id: The thumbnail's render, the comparison, or the print task.
+        row_id: The thumbnail's render, the comparison, the print task, or the certificate's subject.
         trace_id: The trace that it belongs to.
     """
 

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import null, select
 
 from shared import leases
-from shared.models import Asset, Comparison, HistoryRecord, PrintTask, Render, Report, RetiredObject, Thumbnail
+from shared.models import (
+    Asset,
+    Certificate,
+    Comparison,
+    HistoryRecord,
+    PrintTask,
+    Render,
+    Report,
+    RetiredObject,
+    Thumbnail,
+)
 from shared.renders import ENDED
 
 if TYPE_CHECKING:
@@ -39,6 +49,7 @@ FOLDERS = (
     "payloads/",
     "thumbnails/",
     "comparisons/",
+    "certificates/",
     "prints/",
 )
 # What a row may miss, and whose the row is.
@@ -49,6 +60,7 @@ OWNERS = {
     "payload": "history record",
     "thumbnail": "render",
     "overlay": "comparison",
+    "difference": "certificate",
     "PDF": "print task",
 }
 
@@ -107,7 +119,7 @@ class _Source:
         if not isinstance(found, dict):
             yield Claim(self.kind, row_id, trace_id, found, sha256, size)
             return
-        # A comparison's overlays, by their pages; what is known of them is in its result.
+        # The overlays of a comparison or a certificate, by their pages; what is known of them is in its result.
         shown = {str(one["page"]): one.get("overlay") or {} for one in (sha256 or {}).get("pictures", [])}
         for page, key in found.items():
             known = shown.get(page, {})
@@ -127,6 +139,7 @@ _SOURCES = (
         (Thumbnail.trace_id, Thumbnail.blob_key, Thumbnail.sha256, Thumbnail.size),
     ),
     _Source("overlay", Comparison.id, (Comparison.trace_id, Comparison.overlays, Comparison.result)),
+    _Source("difference", Certificate.subject, (Certificate.trace_id, Certificate.overlays, Certificate.result)),
     _Source("PDF", PrintTask.id, (PrintTask.trace_id, PrintTask.blob_key, null(), PrintTask.size)),
 )
 
@@ -215,14 +228,13 @@ def _named_beside_documents(session: Session, by_folder: dict[str, dict[str, str
     ):
         keys = session.scalars(select(key).where(row_id.in_(by_folder[folder].values())))
         named.update(one for one in keys if one)
-    for model, folder, row_id in (
-        (Thumbnail, "thumbnails/", Thumbnail.render_id),
-        (Comparison, "comparisons/", Comparison.id),
-    ):
-        pictures = Thumbnail.blob_key if model is Thumbnail else Comparison.overlays
-        rows = session.execute(
-            select(row_id, pictures, model.state, model.attempt).where(row_id.in_(by_folder[folder].values()))
-        )
+    columns: tuple[tuple[str, InstrumentedAttribute[str], tuple[InstrumentedAttribute[Any], ...]], ...] = (
+        ("thumbnails/", Thumbnail.render_id, (Thumbnail.blob_key, Thumbnail.state, Thumbnail.attempt)),
+        ("comparisons/", Comparison.id, (Comparison.overlays, Comparison.state, Comparison.attempt)),
+        ("certificates/", Certificate.subject, (Certificate.overlays, Certificate.state, Certificate.attempt)),
+    )
+    for folder, row_id, of_pictures in columns:
+        rows = session.execute(select(row_id, *of_pictures).where(row_id.in_(by_folder[folder].values())))
         for found_id, found, state, attempt in rows:
             named.update(found.values() if isinstance(found, dict) else [found] if found else [])
             if state == leases.State.RUNNING:

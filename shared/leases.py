@@ -1,4 +1,4 @@
-"""Work that a worker takes for a limited time: thumbnails and comparisons. Nothing else writes their ``state``.
+"""Work that a worker takes for a limited time: thumbnails, comparisons, certificates. Their ``state`` is written here.
 
 ::
 
@@ -20,7 +20,7 @@ from sqlalchemy import and_, select, update
 
 from shared import liveness
 from shared.database import changed, now, won
-from shared.models import Comparison, Thumbnail
+from shared.models import Certificate, Comparison, Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Attempts that ended with their worker's death, or were never heard of again, before no other is made.
 MOST_LOSSES = 3
 
-Work = TypeVar("Work", bound=Thumbnail | Comparison)
+Work = TypeVar("Work", bound=Thumbnail | Comparison | Certificate)
 
 
 class State(enum.StrEnum):
@@ -105,7 +105,15 @@ def is_lost(session: Session, model: type[Work], *, dead_after: float | None) ->
     return session.scalar(select(_key(model)).where(_lost(model, dead_after)).limit(1)) is not None
 
 
-def give_back(session: Session, model: type[Work], *, dead_after: float | None, error: str) -> int:
+def give_back(
+    session: Session,
+    model: type[Work],
+    *,
+    dead_after: float | None,
+    error: str,
+    most_losses: int = MOST_LOSSES,
+    **values: Any,
+) -> int:
     """Queue the work again that was lost; fail it when that happened too often. Return how many there were.
 
     Args:
@@ -113,11 +121,13 @@ def give_back(session: Session, model: type[Work], *, dead_after: float | None, 
         model: The kind of work.
         dead_after: Seconds of silence after which a worker counts as dead; None: no worker is judged now.
         error: What to say of work that no attempt lived to finish.
+        most_losses: Lost attempts before no other is made.
+        values: Other columns of work that no other attempt is made at.
     """
     lost = _lost(model, dead_after)
     counted = update(model).where(lost).values(losses=model.losses + 1, lease_until=None)
-    failed = counted.where(model.losses + 1 >= MOST_LOSSES)
-    failed = failed.values(state=State.FAILED, finished_at=now(), error=error)
+    failed = counted.where(model.losses + 1 >= most_losses)
+    failed = failed.values(state=State.FAILED, finished_at=now(), error=error, **values)
     queued = counted.values(state=State.QUEUED, queued_at=now())
     return changed(session, failed) + changed(session, queued)
 

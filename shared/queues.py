@@ -5,6 +5,7 @@ A message is only a wake-up call. It carries an id; losing it costs time, gettin
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 from shared.errands import Kind
 from shared.guards import Guard, NotAskedError
 from shared.signals import ANSWER_SECONDS, CONNECT_SECONDS, connect
-from shared.standby import Answer, Bell
+from shared.standby import Answer, Bell, Rung
 from shared.tracing import logger
 
 if TYPE_CHECKING:
@@ -44,9 +45,16 @@ ERRAND_TASKS = {
     Kind.THUMBNAIL: "pressroom.thumbnail",
     Kind.COMPARISON: "pressroom.comparison",
     Kind.PRINT: "pressroom.print",
+    Kind.CERTIFICATE: "pressroom.certify",
 }
-# Both kinds turn PDFs into pictures.
-ERRAND_QUEUES = {Kind.THUMBNAIL: "thumbnail", Kind.COMPARISON: "thumbnail", Kind.PRINT: "print"}
+ERRAND_QUEUES = {
+    # Both kinds turn PDFs into pictures.
+    Kind.THUMBNAIL: "thumbnail",
+    Kind.COMPARISON: "thumbnail",
+    Kind.PRINT: "print",
+    # This one renders: it needs the engines, and the limits of a child that has them.
+    Kind.CERTIFICATE: "render.bulk",
+}
 
 # A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
 AWAY_SECONDS = 3
@@ -152,9 +160,14 @@ def publish(app: Celery, wake: Wake) -> bool:
 
 def ring(app: Celery, errand: Errand) -> bool:
     """Announce an errand, and return whether the broker took the message; as with `publish`, the row is there."""
-    return _send(
-        app, ERRAND_TASKS[errand.kind], errand.row_id, queue=ERRAND_QUEUES[errand.kind], trace_id=errand.trace_id
-    )
+    queue = ERRAND_QUEUES[errand.kind]
+    if not _send(app, ERRAND_TASKS[errand.kind], errand.row_id, queue=queue, trace_id=errand.trace_id):
+        return False
+    if queue in RENDER_QUEUES:
+        # A child that stands by for renders takes no messages.
+        with contextlib.suppress(NotAskedError, *BROKER_AWAY), app.pressroom_guard.asking(BROKER_AWAY):
+            app.pressroom_bell.ring(queue, Rung.MESSAGE)
+    return True
 
 
 def guard(app: Celery, *, crowded: Callable[[], bool] = lambda: False) -> None:

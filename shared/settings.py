@@ -175,6 +175,7 @@ class Settings:
     sweep_interval: float = _seconds(60, "Between two sweeps of results that nobody kept", low=0.1)
     republish_after: float = _seconds(10, "Age at which a queued render without a message is published again", low=0.1)
     max_losses: int = _count(3, "Attempts lost to dying workers after which a render fails as poisoned")
+    certification_interval: int = _count(1000, "Of the renders that a certified template's fast engine makes, one of so many is compared with the reference once more, behind the first hundred; 0: none", low=0)
     transient_keep: float = _seconds(600, "How long the result of a synchronous render without `save` stays in storage")
     reports_clean_interval: float = environ.var("5m", name="REPORTS_CLEAN_INTERVAL", converter=lambda text: duration(str(text)), help="How often old reports are looked for: `30s`, `5m`, `1d`, or milliseconds")
     reports_clean_treshold: float | None = environ.var("", name="REPORTS_CLEAN_TRESHOLD", converter=_duration, help="Age at which stored reports are removed, `..._THRESHOLD` for short; empty: never, but for those with an `expiresIn`")

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CHANNEL = "pressroom:ended"
+SEEN = "pressroom:seen:"
+# An inline template that comes less often than this needs no fast engine; and those that come only once, as where
+# somebody writes the data into the template, must not fill the broker's memory.
+SEEN_SECONDS = 600
 CONNECT_SECONDS = 3
 # A broker that takes connections and then says nothing is as good as none.
 ANSWER_SECONDS = 10
@@ -87,6 +91,22 @@ class Awaited(threading.Event):
     """
 
     status: RenderStatus | None = None
+
+
+def came_before(client: redis.Redis, subject: str) -> bool:
+    """Say whether an inline template came within the last minutes, and remember that it came now.
+
+    A broker that is down, or was emptied, only makes its certificate come later.
+
+    Args:
+        client: A client of the broker's Redis.
+        subject: The certificate's subject (`shared.certificates`).
+    """
+    try:
+        return client.set(f"{SEEN}{subject}", 1, nx=True, ex=SEEN_SECONDS) is None
+    except RedisError as error:
+        log.warning("inline template not remembered", error=str(error))
+        return False
 
 
 class EndedRenders:

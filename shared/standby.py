@@ -31,7 +31,8 @@ BELL_SECONDS = 60
 _LIST = "pressroom:standby:{}"
 _BELL = "pressroom:bell:{}"
 
-# KEYS: the queue's list, the queue. ARGV: how many messages are enough, seconds to keep a bell, the bells' prefix.
+# KEYS: the queue's list, the queue. ARGV: how many messages are enough, seconds to keep a bell, the bells' prefix, what
+# it is rung for.
 _RING = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -40,7 +41,7 @@ while true do
   if #last == 0 then break end
   if tonumber(last[2]) >= now then
     local bell = ARGV[3] .. last[1]
-    redis.call('RPUSH', bell, '1')
+    redis.call('RPUSH', bell, ARGV[4])
     redis.call('EXPIRE', bell, ARGV[2])
     return 1
   end
@@ -65,6 +66,14 @@ class Answer(enum.IntEnum):
     ENOUGH = 2
 
 
+class Rung(enum.StrEnum):
+    """What a child is rung for."""
+
+    RENDER = "render"
+    # The child is to go where its parent takes messages: it stops, or there is work of another kind.
+    MESSAGE = "message"
+
+
 class Bell:
     """Rings for a child that stands by."""
 
@@ -72,8 +81,12 @@ class Bell:
         """Take the broker's Redis. Nothing is sent yet."""
         self._ring = client.register_script(_RING)
 
-    def ring(self, queue: str) -> Answer:
-        """Ring for one child that serves a queue; to be called after what it is to find was committed.
+    def ring(self, queue: str, rung: Rung = Rung.RENDER) -> Answer:
+        """Ring for one child that serves a queue; to be called after what it is to find was committed, or sent.
+
+        Args:
+            queue: The queue.
+            rung: What for.
 
         Returns:
             Who comes: `Answer.NOBODY` asks for a message; `Answer.ENOUGH`: so many wait that one more wakes nobody.
@@ -82,7 +95,8 @@ class Bell:
             RedisError: The broker is away.
         """
         prefix = _BELL.format("")
-        answer: Any = self._ring(keys=[_LIST.format(queue), queue], args=[ENOUGH_MESSAGES, BELL_SECONDS, prefix])
+        arguments: list[str | int] = [ENOUGH_MESSAGES, BELL_SECONDS, prefix, rung.value]
+        answer: Any = self._ring(keys=[_LIST.format(queue), queue], args=arguments)
         return Answer(answer)
 
 
@@ -107,9 +121,10 @@ class Standby:
         """Say that this child waits; it counts for `SIGNED_SECONDS`."""
         self._sign(keys=self._lists, args=[self._name, round(SIGNED_SECONDS * 1000)])
 
-    def wait(self) -> bool:
-        """Wait for the bell, `SIGN_SECONDS` at most, and say whether it was rung."""
-        return self._client.blpop([_BELL.format(self._name)], timeout=SIGN_SECONDS) is not None
+    def wait(self) -> Rung | None:
+        """Wait for the bell, `SIGN_SECONDS` at most, and return what it was rung for; None: it was not."""
+        heard: Any = self._client.blpop([_BELL.format(self._name)], timeout=SIGN_SECONDS)
+        return None if heard is None else Rung(heard[1].decode())
 
     def leave(self) -> None:
         """Say that this child does not wait any more. Whoever rang before that found it: look for work once more."""
@@ -134,6 +149,6 @@ def dismiss(client: redis.Redis, *, name: str) -> None:
     """Ring for one child by its name, so that it looks up from its waiting."""
     bell = _BELL.format(name)
     pipeline = client.pipeline(transaction=False)
-    pipeline.rpush(bell, "0")
+    pipeline.rpush(bell, Rung.MESSAGE.value)
     pipeline.expire(bell, BELL_SECONDS)
     pipeline.execute()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared import reports, templates, unattended
+from shared import certificates, reports, templates, unattended
 from shared.database import now
 from shared.exceptions import NotFoundError
 from shared.models import Render, RetiredObject
@@ -150,6 +150,16 @@ def sweep_template_versions(database: Database) -> int:
     while batch == BATCH:
         with database.writing() as session:
             batch = templates.forget_unused_versions(session, limit=BATCH)
+        removed += batch
+    return removed
+
+
+def sweep_certificates(database: Database, *, older_than: float) -> int:
+    """Remove the certificates of what is gone, or was not rendered for so many seconds, and return how many."""
+    removed, batch = 0, BATCH
+    while batch == BATCH:
+        with database.writing() as session:
+            batch = certificates.forget_unused(session, older_than=older_than, limit=BATCH)
         removed += batch
     return removed
 

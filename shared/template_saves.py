@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared import templates
+from shared import certificates, templates
 from shared.exceptions import ConflictError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.database import Database
+    from shared.errands import Errand
     from shared.models import Template
     from shared.templates import TemplateFields
 
@@ -23,18 +24,20 @@ MOST_TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A template as it was saved, and what its author should know."""
+    """A template as it was saved, what its author should know, and what is to be announced."""
 
     template: Template
     warnings: list[str]
+    errand: Errand | None = None
 
 
-def save_new(database: Database, fields: TemplateFields, *, shortid: str | None = None) -> Saved:
+def save_new(database: Database, fields: TemplateFields, *, trace_id: str, shortid: str | None = None) -> Saved:
     """Look at a new template, and store it as its version 1.
 
     Args:
         database: Where it goes.
         fields: What it is.
+        trace_id: The trace of whoever saves it.
         shortid: The shortid that it has elsewhere; None: a new one.
 
     Raises:
@@ -44,11 +47,16 @@ def save_new(database: Database, fields: TemplateFields, *, shortid: str | None 
     with database.reading() as session:
         warnings = _examine(session, fields, template_id=None)
     with database.writing() as session:
-        return Saved(templates.create(session, fields, shortid=shortid), warnings)
+        template = templates.create(session, fields, shortid=shortid)
+        return Saved(template, warnings, certificates.order(session, template.version, trace_id=trace_id))
 
 
 def save_change(
-    database: Database, look_up: Callable[[Session], Template], merge: Callable[[Template], TemplateFields]
+    database: Database,
+    look_up: Callable[[Session], Template],
+    merge: Callable[[Template], TemplateFields],
+    *,
+    trace_id: str,
 ) -> Saved:
     """Look at a template's next version, and store it; of two at once, one is merged into what the other made.
 
@@ -56,6 +64,7 @@ def save_change(
         database: Where the template is.
         look_up: Finds it.
         merge: Returns what it shall be from what it is; called again when another save came first.
+        trace_id: The trace of whoever saves it.
 
     Raises:
         InvalidRequestError: It would include itself.
@@ -72,7 +81,8 @@ def save_change(
             template = templates.held(session, before.id)
             merged = fields if template.version_id == before.version_id else merge(template)
             if _looked_at(merged) == _looked_at(fields):
-                return Saved(templates.replace(session, template, merged), warnings)
+                template = templates.replace(session, template, merged)
+                return Saved(template, warnings, certificates.order(session, template.version, trace_id=trace_id))
     raise ConflictError(f"Template {before.name!r} is being saved by others all the time: try again")
 
 

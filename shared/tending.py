@@ -9,9 +9,9 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared import aftermath, leases, print_agents, print_turns, unattended
+from shared import aftermath, certificates, leases, print_agents, print_turns, unattended
 from shared.errands import Errand, Kind
-from shared.models import Comparison, Thumbnail
+from shared.models import Certificate, Comparison, Thumbnail
 from shared.queues import ERRAND_QUEUES
 
 if TYPE_CHECKING:
@@ -69,12 +69,13 @@ def tend(
     dead_after = settings.worker_dead_after if judge_workers else None
     with database.reading() as session:
         lost = any(leases.is_lost(session, model, dead_after=dead_after) for _, model in LEASED)
-        lost = lost or print_agents.is_lapsed(session)
+        lost = lost or certificates.is_lost(session, dead_after=dead_after) or print_agents.is_lapsed(session)
     given_back = 0
     if lost:
         # Only then: SQLite has one writer, and this is asked every few seconds.
         with database.writing() as session:
             given_back = sum(leases.give_back(session, model, dead_after=dead_after, error=LOST) for _, model in LEASED)
+            given_back += certificates.give_back(session, dead_after=dead_after)
             given_back += print_agents.lapse(session)
     with database.reading() as session:
         found = _waiting(session, older_than=settings.republish_after)
@@ -103,7 +104,7 @@ def _settle(database: Database) -> int:
 
 def _waiting(session: Session, *, older_than: float) -> dict[str, list[Errand]]:
     found: dict[str, list[Errand]] = {queue: [] for queue in ERRAND_QUEUES.values()}
-    for kind, model in LEASED:
+    for kind, model in (*LEASED, (Kind.CERTIFICATE, Certificate)):
         rows = leases.waiting(session, model, older_than=older_than, limit=BATCH)
         found[ERRAND_QUEUES[kind]] += [Errand(kind, *row) for row in rows]
     found[ERRAND_QUEUES[Kind.PRINT]] += [Errand(Kind.PRINT, *row) for row in print_turns.due(session, limit=BATCH)]

@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
 from shared.memory import release_unused
 from shared.settings import load_settings
-from shared.signals import Ending, announce, connect
+from shared.signals import Ending, announce, came_before, connect
 from shared.storage import create_storage
 from shared.tracing import configure_logging, logger
 from workers import registry
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.renders import Wake
     from shared.settings import Settings
     from workers.assets import AssetCache
+    from workers.certification.certifier import Certifier
     from workers.maintenance import Caretaker
     from workers.rendering import RenderRoom
 
@@ -68,6 +69,7 @@ class WorkerProcess:
         self.room: RenderRoom | None = None
         self.asset_cache: AssetCache | None = None
         self.caretaker: Caretaker | None = None
+        self.certifier: Certifier | None = None
         self.errands: dict[Kind, Callable[[str], None]] = {}
 
     def load(self, sender: Any, **_: object) -> None:
@@ -178,10 +180,23 @@ class WorkerProcess:
 
     def _load_room(self, served: set[str]) -> None:
         from workers.assets import AssetCache  # noqa: PLC0415  # Workers that do not render do without.
+        from workers.certification import environment  # noqa: PLC0415  # The same.
+        from workers.certification.certifier import Certifier  # noqa: PLC0415  # The same.
+        from workers.certification.choosing import Certification  # noqa: PLC0415  # The same.
         from workers.rendering import RenderRoom  # noqa: PLC0415  # The same.
 
         self.registry = registry.load()
         self.asset_cache = AssetCache(self.settings.asset_cache_bytes)
+        here = environment.current()
+        self.certifier = Certifier(
+            settings=self.settings,
+            database=self.database,
+            storage=self.storage,
+            registry=self.registry,
+            asset_cache=self.asset_cache,
+            worker_id=self.worker_id,
+            environment=here,
+        )
         self.room = RenderRoom(
             settings=self.settings,
             database=self.database,
@@ -194,6 +209,15 @@ class WorkerProcess:
             announce=self.announce,
             ring=self.ring,
             publish=self.publish,
+            certification=Certification(
+                database=self.database,
+                registry=self.registry,
+                certifier=self.certifier,
+                environment=here,
+                interval=self.settings.certification_interval,
+                came_before=lambda subject: came_before(self.redis, subject),
+                ring=self.ring,
+            ),
         )
 
     def _load_caretaker(self) -> None:
@@ -233,6 +257,8 @@ class WorkerProcess:
                 announce=lambda comparison_id: self.announce([Ending(comparison_id)]),
             )
             self.errands[Kind.COMPARISON] = comparer.compare
+        if Kind.CERTIFICATE in kinds and self.certifier is not None:
+            self.errands[Kind.CERTIFICATE] = self.certifier.certify
         if Kind.PRINT in kinds:
             from workers.printing import PrintOperator  # noqa: PLC0415
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.renders import Cause, Claimed, Loss, Result
+    from workers.certification.choosing import Choice
     from workers.fetching import FetchPolicy
 
 
@@ -44,6 +45,7 @@ class Attempt:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     stored_key: str | None = None
     templates_used: dict[str, int] = field(default_factory=dict)
+    choice: Choice | None = None
 
     @property
     def age(self) -> float:

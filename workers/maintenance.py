@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # No object takes as long to be written.
 UNFINISHED_SECONDS = 3600
 
+# An inline template that nobody sends any more; one that is sent is compared again long before that.
+UNUSED_SECONDS = 30 * SECONDS["d"]
+
 log = logger(__name__)
 
 
@@ -130,7 +133,11 @@ class Caretaker:
         tasks.follow(self._database)
         older_than = self._settings.reports_clean_treshold
         removed = sweeps.sweep_reports(self._database, self._storage, older_than=older_than)
-        return {"removed": removed, "template_versions": sweeps.sweep_template_versions(self._database)}
+        return {
+            "removed": removed,
+            "template_versions": sweeps.sweep_template_versions(self._database),
+            "certificates": sweeps.sweep_certificates(self._database, older_than=UNUSED_SECONDS),
+        }
 
     def _purge(self) -> dict[str, int]:
         days = self._settings.purge_history_days

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.renders import Claimed
     from shared.settings import Settings
     from shared.storage import Storage
+    from workers.certification.choosing import Certification
     from workers.library import StoredTemplates
     from workers.limits import TimeLimits
     from workers.recipes import Document, Recipe
@@ -55,6 +56,7 @@ class Maker:
         registry: Registry,
         templates: StoredTemplates,
         limits: TimeLimits,
+        certification: Certification,
     ) -> None:
         """Take what documents are made with.
 
@@ -64,6 +66,7 @@ class Maker:
             registry: The engines and recipes that work here.
             templates: The templates that a template may include.
             limits: The child's time limits.
+            certification: Chooses the engine where the recipe leaves that open.
         """
         self._settings = settings
         self._bounds = Bounds.of(settings)
@@ -71,6 +74,7 @@ class Maker:
         self._registry = registry
         self._templates = templates
         self._limits = limits
+        self._certification = certification
 
     def make(self, attempt: Attempt) -> Document | Failure | PutOff:
         """Make the document, or say why there is none."""
@@ -82,6 +86,7 @@ class Maker:
                 with attempt.stopwatch.stage("template"):
                     markup = self._expand(attempt, recipe)
                 with attempt.stopwatch.stage("engine"):
+                    recipe = self._certification.engine_for(attempt, recipe, markup, untorn=self._limits.put_off)
                     document = recipe.render(markup, policy=attempt.policy, bounds=self._bounds)
                     self._bounds.check(document)
         except Exception as error:  # noqa: BLE001  # Whatever it is: it is this render's end, and not the child's.
@@ -243,4 +248,6 @@ class Maker:
 
 def _used(attempt: Attempt) -> dict[str, dict[str, Any]] | None:
     used: dict[str, dict[str, Any]] = {"templates": attempt.templates_used, "assets": attempt.policy.used}
+    if attempt.choice is not None:
+        used["madeWith"] = attempt.choice.made_with
     return {kind: found for kind, found in used.items() if found} or None

@@ -27,6 +27,7 @@ SAID_CHARACTERS = 200
 # What pdfinfo and pdftoppm say of a document without pages.
 NO_PAGES = "Invalid page count"
 _PAGES = re.compile(rb"^Pages:\s+([0-9]+)", re.MULTILINE)
+_PPM = re.compile(rb"P6\n([0-9]+) ([0-9]+)\n255\n")
 _SIZE = re.compile(rb"^Page\s+[0-9]+ size:\s+([0-9.e+]+) x ([0-9.e+]+) pts", re.MULTILINE)
 
 
@@ -97,6 +98,31 @@ def page_picture(path: Path, number: int, *, dpi: float, seconds: float) -> byte
     if not picture:
         raise UnreadablePdfError(f"page {number} cannot be drawn")
     return picture
+
+
+def page_paintings(path: Path, first: int, last: int, *, dpi: float, seconds: float) -> Sequence[bytes]:
+    """Return the pictures of some pages, each as a PPM, without smoothed edges: a pixel is painted, or it is not.
+
+    Args:
+        path: The PDF.
+        first: The first page, counted from 1.
+        last: The last page.
+        dpi: Pixels per inch.
+        seconds: The time limit.
+
+    Raises:
+        UnreadablePdfError: As of `page_sizes`.
+    """
+    pages = ("-f", str(first), "-l", str(last), "-r", f"{dpi:.4f}")
+    drawn = _run("pdftoppm", *pages, "-aa", "no", "-aaVector", "no", "-cropbox", str(path), seconds=seconds)
+    paintings, begin = [], 0
+    while header := _PPM.match(drawn, begin):
+        end = header.end() + 3 * int(header[1]) * int(header[2])
+        paintings.append(drawn[begin:end])
+        begin = end
+    if begin != len(drawn) or len(paintings) != last - first + 1:
+        raise UnreadablePdfError(f"its pages {first} to {last} cannot be drawn")
+    return paintings
 
 
 def _run(program: str, *arguments: str, seconds: float, output: IO[bytes] | None = None) -> bytes:

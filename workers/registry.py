@@ -40,7 +40,7 @@ def load() -> Registry:
     for name, entry in catalogue.installed(catalogue.RECIPES).items():
         try:
             registry.recipes[name] = entry.load()()
-        except RecipeUnavailableError as error:
+        except (RecipeUnavailableError, ImportError) as error:
             registry.states[name] = str(error)
             log.warning("recipe unavailable", recipe=name, reason=str(error))
         else:

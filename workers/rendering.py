@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shared.signals import Ending
     from shared.storage import Storage
     from workers.assets import AssetCache
+    from workers.certification.choosing import Certification
     from workers.registry import Registry
 
 log = logger(__name__)
@@ -58,6 +59,7 @@ class RenderRoom:
         announce: Callable[[Sequence[Ending]], None],
         ring: Callable[[Errand], bool],
         publish: Callable[[Wake], bool],
+        certification: Certification,
     ) -> None:
         """Take what the worker renders with.
 
@@ -73,6 +75,7 @@ class RenderRoom:
             announce: Says that renders ended.
             ring: Announces what follows a render, and says whether the broker took it.
             publish: Announces a render that was given back.
+            certification: Chooses the engine where the recipe leaves that open.
         """
         self._worker_id = worker_id
         self._queues = [queue for queue in RENDER_QUEUES if queue in set(queues)]
@@ -94,7 +97,14 @@ class RenderRoom:
             queues=self._queues,
             children=children,
         )
-        maker = Maker(settings=settings, storage=storage, registry=registry, templates=templates, limits=limits)
+        maker = Maker(
+            settings=settings,
+            storage=storage,
+            registry=registry,
+            templates=templates,
+            limits=limits,
+            certification=certification,
+        )
         self._shift = Shift(
             settings=settings,
             maker=maker,
@@ -102,6 +112,7 @@ class RenderRoom:
             paces=paces,
             slate=self.slate,
             timekeeper=timekeeper,
+            certification=certification,
             announce=announce,
             ring=ring,
             publish=publish,

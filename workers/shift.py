@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from shared import renders
 from shared.render_values import RenderStatus
 from shared.signals import Ending
+from shared.standby import Rung
 from shared.tracing import bind_trace, clear_trace, logger
 from workers.attempts import Failure, PutOff, Superseded
 from workers.ledger import Ended, Turn
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.standby import Standby
     from workers.attempts import Attempt, End
+    from workers.certification.choosing import Certification
     from workers.ledger import Ledger
     from workers.making import Maker
     from workers.paces import Paces
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 # A document that takes so long is left alone with its child.
 HELD_UP_SECONDS = 1
+# After so long a time the child looks for messages of another kind: certificates are made by the same children.
+SHIFT_SECONDS = 10
 
 log = logger(__name__)
 
@@ -52,6 +56,7 @@ class Company:
         self._lock = threading.Lock()
         self._waiting = deque(attempts)
         self._made: list[tuple[Attempt, Future[End] | End]] = []
+        self.parted: list[Ended] = []
 
     def next(self) -> Attempt | None:
         """Take the next one to make."""
@@ -95,6 +100,7 @@ class Shift:
         paces: Paces,
         slate: Slate,
         timekeeper: Timekeeper,
+        certification: Certification,
         announce: Callable[[Sequence[Ending]], None],
         ring: Callable[[Errand], bool],
         publish: Callable[[renders.Wake], bool],
@@ -109,6 +115,7 @@ class Shift:
             paces: Learns how long renders take.
             slate: Where the parent sees what this child works on.
             timekeeper: Parts a company that is held up.
+            certification: Compares some of the documents with the reference, behind those who wait for them.
             announce: Says that renders ended.
             ring: Announces what follows a render, and says whether the broker took it.
             publish: Announces a render that was given back.
@@ -120,12 +127,14 @@ class Shift:
         self._paces = paces
         self._slate = slate
         self._timekeeper = timekeeper
+        self._certification = certification
         self._announce = announce
         self._ring = ring
         self._publish = publish
         self._is_told_to_go = is_told_to_go
         self._storing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="storing")
         self._count = 0
+        self._until = 0.0
 
     def work(self, standby: Standby) -> None:
         """Work until nothing waits and nobody comes any more.
@@ -133,11 +142,14 @@ class Shift:
         Args:
             standby: This child's place at the bell.
         """
+        self._until = time.monotonic() + SHIFT_SECONDS
         turn = self._ledger.turn(claims=self._goes_on())
         while turn.claimed:
             turn = self._serve(turn.claimed)
             if not turn.claimed and self._goes_on():
                 turn = self._stand_by(standby)
+        if not self._goes_on():
+            self._send_another()
 
     @property
     def is_over_age(self) -> bool:
@@ -145,6 +157,9 @@ class Shift:
         return 0 < self._settings.child_renders <= self._count
 
     def _goes_on(self) -> bool:
+        return self._may_take() and time.monotonic() < self._until
+
+    def _may_take(self) -> bool:
         return not (self._is_told_to_go() or self.is_over_age or self._is_too_large())
 
     def _is_too_large(self) -> bool:
@@ -154,23 +169,29 @@ class Shift:
 
     def _stand_by(self, standby: Standby) -> Turn:
         """Wait for the bell, and return what was found; nothing when nobody rang for long, or the broker is away."""
-        until = time.monotonic() + self._settings.standby
+        self._until = time.monotonic() + self._settings.standby
+        rung: Rung | None = Rung.RENDER
         try:
-            is_rung = True
-            while self._goes_on() and time.monotonic() < until:
+            while self._goes_on() and rung is not Rung.MESSAGE:
                 standby.sign()
                 # What was committed before it signed rang for nobody.
-                if is_rung and (turn := self._ledger.turn(claims=True)).claimed:
+                if rung is not None and (turn := self._ledger.turn(claims=True)).claimed:
                     standby.leave()
+                    self._until = time.monotonic() + SHIFT_SECONDS
                     return turn
-                is_rung = standby.wait()
+                rung = standby.wait()
             standby.leave()
-            if not self._goes_on():
-                # Whoever rang for it at the last moment rang for nobody.
-                all(map(self._publish, self._ledger.first_waiting()))
         except RedisError as error:
             log.warning("nobody can ring for this child", error=str(error))
-        return self._ledger.turn(claims=self._goes_on())
+        if rung is Rung.MESSAGE:
+            self._send_another()
+            return Turn()
+        self._until = time.monotonic() + SHIFT_SECONDS
+        return self._ledger.turn(claims=self._may_take())
+
+    def _send_another(self) -> None:
+        """Announce what waits: whoever rang for this child at the last moment rang for nobody."""
+        all(map(self._publish, self._ledger.first_waiting()))
 
     def _serve(self, attempts: Sequence[Attempt]) -> Turn:
         """Make what was taken, and write its ends together with the next claim."""
@@ -186,8 +207,13 @@ class Shift:
             finally:
                 clear_trace()
         made, _ = company.leave()
-        turn = self._ledger.turn([Ended(one, _settled(end)) for one, end in made], claims=self._goes_on())
+        # Nothing is taken that would wait for a comparison with the reference.
+        claims = self._goes_on() and not any(map(self._certification.compares, attempts))
+        turn = self._ledger.turn([Ended(one, _settled(end)) for one, end in made], claims=claims)
         self._follow(turn)
+        for one in [*company.parted, *turn.ended]:
+            if isinstance(one.end, renders.Result):
+                self._certification.after(one.attempt)
         return turn
 
     def _serve_one(self, company: Company, attempt: Attempt) -> None:
@@ -218,6 +244,7 @@ class Shift:
         except Exception:
             company.come_back(made, behind)
             raise
+        company.parted.extend(turn.ended)
         self._follow(turn)
 
     def _still_counts(self, attempt: Attempt) -> bool:
@@ -296,6 +323,7 @@ def _write_line(attempt: Attempt, end: End) -> None:
         **facts,
         recipe=render.recipe,
         engine=render.engine,
+        **({} if attempt.choice is None else {"made_with": attempt.choice.made_with}),
         queue=render.queue,
         attempt=render.attempt,
         refused_urls=len(attempt.policy.refused),

@@ -61,7 +61,8 @@ class Render(Base):
     ``kept`` says whether something else (a report, a history record) keeps the render; what nothing keeps is swept.
     ``followed`` says whether rows wait for its end (`shared.aftermath`). ``source`` is where it came from, and
     ``created_by`` who sent it. ``used`` names what the document was made of beside its template: ``{"templates": {name:
-    version}, "assets": {name: sha256}}``.
+    version}, "assets": {name: sha256}}``; of recipe ``pdf`` also with which one it was made, and why not with the fast
+    one: ``{"madeWith": {"recipe": name, "reason": text}}``.
     """
 
     __tablename__ = "renders"

@@ -30,9 +30,12 @@ CONFORMANCE = (
     "response_headers_conformance",
 )
 WANTED = (*CONFORMANCE, "not_a_server_error", "negative_data_rejection", "unsupported_method", "ignored_auth")
+# What one engine paints and the other does not.
+SHADOW = "<div style='width: 5cm; height: 2cm; background: #eee; box-shadow: 2mm 2mm 0 #888'></div>"
 # A template's and an asset's name may hold slashes, so what is below them is also another one's address.
 OPEN_ENDED = (
-    r"^/api/v1/(report-config/\{key\}/(version|preview|thumbnail|render)|asset/\{key\}/content|printer/\{key\}/refresh)"
+    r"^/api/v1/(report-config/\{key\}/(version|preview|thumbnail|render|certificate)|asset/\{key\}/content|"
+    r"printer/\{key\}/refresh)"
 )
 
 
@@ -68,6 +71,10 @@ def seeds(own_farm) -> dict[str, str]:
     task = own_farm.post("/api/scheduling/runNow", {"scheduleId": schedule["_id"]}).json()
     label = {"name": "label", "content": "<p>label {{ rows | length }}", "recipe": "plutoprint-pdf"}
     label = own_farm.post("/odata/templates", label).json()
+    shadow = {"name": "shadow", "content": SHADOW, "recipe": "pdf", "sampleData": {}}
+    shadow = own_farm.post("/odata/templates", shadow).json()
+    certificate = f"/api/v1/report-config/{shadow['_id']}/certificate"
+    eventually(lambda: own_farm.get(f"{certificate}/page/1.png").status_code == 200)
     # The description's examples name it.
     printer = own_farm.post("/api/v1/printer", {"name": "WarehousePrinter01", "agent": True}).json()["data"]
     wish = {"outputType": "url", "createHistoryRecord": True}
@@ -92,6 +99,7 @@ def seeds(own_farm) -> dict[str, str]:
         "schedule_id": schedule["_id"],
         "task_id": task["_id"],
         "label": label["_id"],
+        "shadow": shadow["_id"],
         "render_id": render["renderId"],
         "record_id": record["historyRecordId"],
         "other_id": other["historyRecordId"],
@@ -178,6 +186,19 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
             {"include-path-regex": "^/api/v1/report-config", "parameters": {"path.key": seeds["template_id"]}},
             {
                 "include-path-regex": "^/api/v1/report-config/.key./(render|preview|thumbnail)$",
+                "parameters": {"path.key": seeds["label"]},
+            },
+            # Only read: while one is made anew, there are no pictures.
+            {
+                "include-name": "GET /api/v1/report-config/{key}/certificate",
+                "parameters": {"path.key": seeds["shadow"]},
+            },
+            {
+                "include-name": "GET /api/v1/report-config/{key}/certificate/page/{page}.png",
+                "parameters": {"path.key": seeds["shadow"], "path.page": 1},
+            },
+            {
+                "include-name": "POST /api/v1/report-config/{key}/certificate",
                 "parameters": {"path.key": seeds["label"]},
             },
             {

@@ -222,7 +222,7 @@ def test_the_small_questions_have_answers(farm):
     assert farm.get("/api/ping").text == "pong"
     assert re.fullmatch(r"\d+\.\d+\.\d+", farm.get("/api/version").text)
     assert farm.get("/api/engine").json() == ["jinja", "none"]
-    assert farm.get("/api/recipe").json() == ["html", "plutoprint-pdf", "text", "weasyprint-pdf"]
+    assert farm.get("/api/recipe").json() == ["html", "pdf", "plutoprint-pdf", "text", "weasyprint-pdf"]
     assert farm.get("/healthz").json() == {"ok": True}
     ready = farm.get("/readyz").json()
     assert ready["ready"] is True

@@ -159,7 +159,7 @@ def test_a_change_of_a_version_that_is_not_the_newest_is_refused_when_the_client
         ({"name": "x\0"}, "name", "NUL"),
         ({"content": None}, "content", "a text"),
         ({"engine": "jinjer"}, "engine", "expected one of jinja, none"),
-        ({"recipe": "pdf"}, "recipe", "expected one of html, plutoprint-pdf"),
+        ({"recipe": "docx"}, "recipe", "expected one of html, pdf, plutoprint-pdf"),
         ({"shortid": "a b"}, "shortid", "match pattern"),
         ({"sampleData": [1]}, "sampleData", "an object"),
         ({"sampleData": '{"a": NaN}'}, "sampleData", "NaN"),

@@ -16,6 +16,8 @@ from shared.signals import connect
 from shared.templates import TemplateFields
 from workers import paces, registry, shift
 from workers.assets import AssetCache
+from workers.certification.certifier import Certifier
+from workers.certification.choosing import Certification
 from workers.rendering import RenderRoom
 
 SLOW = "{% for a in range(n) %}{% for b in range(99999) %}{% endfor %}{% endfor %}done"
@@ -48,6 +50,25 @@ def room(database, filesystem_storage, tmp_path):
 
 class Room:
     def __init__(self, settings, database, storage, cache):
+        recipes = registry.load()
+        certifier = Certifier(
+            settings=settings,
+            database=database,
+            storage=storage,
+            registry=recipes,
+            asset_cache=cache,
+            worker_id="w",
+            environment="here",
+        )
+        certification = Certification(
+            database=database,
+            registry=recipes,
+            certifier=certifier,
+            environment="here",
+            interval=0,
+            came_before=lambda subject: False,
+            ring=lambda errand: True,
+        )
         self.announced = []
         self.published = []
         self.database = database
@@ -55,9 +76,10 @@ class Room:
             settings=settings,
             database=database,
             storage=storage,
-            registry=registry.load(),
+            registry=recipes,
             asset_cache=cache,
             worker_id="w",
+            certification=certification,
             queues=["render", "render.high", "render.bulk"],
             children=1,
             announce=self.announced.append,

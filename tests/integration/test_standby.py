@@ -7,7 +7,7 @@ from services import Valkey
 
 from shared import standby
 from shared.signals import connect
-from shared.standby import Answer, Bell, Standby
+from shared.standby import Answer, Bell, Rung, Standby
 
 QUEUES = ("render.high", "render")
 
@@ -45,7 +45,7 @@ def test_a_child_hears_the_bell_of_each_of_its_queues(client, bell, queue):
     waiting.sign()
 
     assert bell.ring(queue) is Answer.CHILD
-    assert waiting.wait()
+    assert waiting.wait() is Rung.RENDER
 
 
 def test_nobody_is_rung_for_who_serves_other_queues(client, bell):
@@ -62,7 +62,7 @@ def test_one_ring_wakes_one_child(client, bell):
     answers = [bell.ring("render") for _ in range(3)]
 
     assert answers == [Answer.CHILD, Answer.CHILD, Answer.NOBODY]
-    assert [one.wait() for one in places] == [True, True]
+    assert [one.wait() for one in places] == [Rung.RENDER, Rung.RENDER]
 
 
 def test_who_has_left_is_not_rung_for(client, bell):
@@ -94,7 +94,16 @@ def test_a_child_that_is_dismissed_looks_up(client):
 
     standby.dismiss(client, name=standby.name_of("w", 7))
 
-    assert waiting.wait()
+    assert waiting.wait() is Rung.MESSAGE
+
+
+def test_a_child_that_stands_by_is_told_of_messages_of_another_kind(client, bell):
+    waiting = place(client)
+    waiting.sign()
+
+    bell.ring("render", Rung.MESSAGE)
+
+    assert waiting.wait() is Rung.MESSAGE
 
 
 def test_when_enough_messages_wait_one_more_would_wake_nobody(client, bell):

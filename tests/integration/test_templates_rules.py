@@ -16,6 +16,7 @@ from shared.identifiers import new_id, new_shortid
 from shared.models import Schedule, Template, TemplateVersion
 from shared.templates import TemplateFields
 
+TRACE = "t" * 32
 EVERYTHING = TemplateFields(
     name="everything",
     content="<p>{{ x }}",
@@ -36,7 +37,7 @@ def fields(**changes):
 
 
 def create(database, **changes):
-    return template_saves.save_new(database, fields(**changes)).template
+    return template_saves.save_new(database, fields(**changes), trace_id=TRACE).template
 
 
 def by_id(template):
@@ -45,7 +46,10 @@ def by_id(template):
 
 def save(database, template, **changes):
     return template_saves.save_change(
-        database, by_id(template), lambda before: dataclasses.replace(templates.fields_of(before.version), **changes)
+        database,
+        by_id(template),
+        lambda before: dataclasses.replace(templates.fields_of(before.version), **changes),
+        trace_id=TRACE,
     )
 
 
@@ -56,7 +60,7 @@ def numbers(database, template):
 
 
 def test_a_version_holds_everything_that_was_said_and_never_changes(database):
-    template = template_saves.save_new(database, EVERYTHING).template
+    template = template_saves.save_new(database, EVERYTHING, trace_id=TRACE).template
     save(database, template, content="2", context=None, options=None, name="other")
 
     with database.reading() as session:
@@ -92,7 +96,8 @@ def test_saves_at_the_same_moment_lose_nothing(database):
                 now = templates.fields_of(before.version)
                 return dataclasses.replace(now, parameters=[*(now.parameters or []), entry])
 
-            made.append((template_saves.save_change(database, by_id(template), merge).template.version.number, entry))
+            saved = template_saves.save_change(database, by_id(template), merge, trace_id=TRACE)
+            made.append((saved.template.version.number, entry))
         return made
 
     with ThreadPoolExecutor(savers) as pool:
@@ -122,7 +127,7 @@ def test_a_text_that_another_save_made_meanwhile_is_looked_at_again(database):
         return dataclasses.replace(templates.fields_of(before.version), name="d")
 
     with pytest.raises(InvalidRequestError, match='"d" -> "c" -> "d"'):
-        template_saves.save_change(database, by_id(template), rename)
+        template_saves.save_change(database, by_id(template), rename, trace_id=TRACE)
 
     assert seen[0] == "1"
     assert numbers(database, template) == [1, 2]
@@ -217,7 +222,7 @@ def test_a_template_of_a_strange_name_is_just_not_found(database, name):
 
 def test_a_missing_include_is_a_warning_whatever_its_name(database):
     saved = template_saves.save_new(
-        database, fields(content=r"{% include '\0' %}{% include '\ud800' %}{% include 'ü' %}")
+        database, fields(content=r"{% include '\0' %}{% include '\ud800' %}{% include 'ü' %}"), trace_id=TRACE
     )
 
     assert [warning.rpartition("named ")[2] for warning in saved.warnings] == ['"\\u0000" yet', '"?" yet', '"ü" yet']
