@@ -34,16 +34,15 @@ def die_with_a_message() -> None:
 
 def die_unannounced() -> None:
     """Die when a render is to be announced, which is after it was committed."""
-    from celery import Celery  # noqa: PLC0415  # As above.
+    from shared import queues  # noqa: PLC0415  # As above.
 
-    send_task = Celery.send_task
+    publish = queues.publish
 
-    def dying(self, name, *arguments, **options):
-        if name == "pressroom.render":
-            die_once()
-        return send_task(self, name, *arguments, **options)
+    def dying(app, wake):
+        die_once()
+        return publish(app, wake)
 
-    Celery.send_task = dying
+    queues.publish = dying
 
 
 def give_back_at_once() -> None:
