@@ -60,7 +60,9 @@ ERRAND_QUEUES = {
 AWAY_SECONDS = 3
 # Longer than any render may take: nothing rests on redelivery, and a double delivery is only noise.
 VISIBILITY_SECONDS = 6 * 3600
-LOST_CHILD_SECONDS = 1
+# How long Celery waits for the result of a child that is gone. What became of its renders is in their rows, so this
+# only holds up who ends: a worker whose children were killed after the grace has not much longer itself.
+LOST_CHILD_SECONDS = 0.5
 BROKER_AWAY = (KombuError, RedisError, OSError)
 # More than any queue has.
 UNKNOWN = sys.maxsize

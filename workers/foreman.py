@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 
 # While it stops, the worker looks after what it still has this often.
 STOPPING_INTERVAL_SECONDS = 0.2
-# From the end of the grace until a worker that cannot end by itself is ended. Celery takes a second until it believes that
-# a killed child is lost (`LOST_CHILD_SECONDS`), and one that is slow to hear of it is not stuck.
-EXIT_SECONDS = 2.5
+# From the end of the grace until a worker that cannot end by itself is ended.
+EXIT_SECONDS = 1.5
 # What is left to do at the end may have to wait for the database, but not so long that a supervisor loses patience.
 END_SECONDS = 3
 
