@@ -35,7 +35,7 @@ def _version(package: str) -> str:
 
 def _pango() -> str:
     try:
-        # Where Pango is missing, importing this raises.
+        # Where Pango is missing, importing this raises; the second time a KeyError, as WeasyPrint is half imported then.
         from weasyprint.text.ffi import pango  # noqa: PLC0415
     except (OSError, ImportError):
         return "none"
@@ -68,7 +68,7 @@ def _listed(question: str) -> list[str]:
     """Return what fontconfig answers to a question of its configuration. See FcConfigGetFontDirs(3)."""
     try:
         library: Any = ctypes.CDLL("libfontconfig.so.1")
-    except OSError:
+    except (OSError, KeyError):
         return []
     for name in ("FcInitLoadConfig", question):
         getattr(library, name).restype = ctypes.c_void_p
