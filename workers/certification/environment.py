@@ -35,9 +35,9 @@ def _version(package: str) -> str:
 
 def _pango() -> str:
     try:
-        # Where Pango is missing, importing this raises; the second time a KeyError, as WeasyPrint is half imported then.
+        # Where Pango is missing, importing this raises; a KeyError where it was tried before.
         from weasyprint.text.ffi import pango  # noqa: PLC0415
-    except (OSError, ImportError):
+    except (OSError, ImportError, KeyError):
         return "none"
     number = pango.pango_version()
     return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
