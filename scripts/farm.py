@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 # A stop is promised within 10 seconds, unless PRESSROOM_SHUTDOWN_GRACE is set to more. In the grace the programs finish
 # what they have begun; after it they give the rest back. The broker is stopped after them, and supervisord last.
-GRACE_SECONDS = 4
-GIVING_BACK_SECONDS = 2
+GRACE_SECONDS = 3
+GIVING_BACK_SECONDS = 3
 BROKER_SECONDS = 3
 BREAKDOWN_SECONDS = 3.0  # Without the supervisor or the broker, a program would wait in vain for its work to end.
 ORPHAN_SECONDS = 5.0

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 # While it stops, the worker looks after what it still has this often.
 STOPPING_INTERVAL_SECONDS = 0.2
-# From the end of the grace until a worker that cannot end by itself is ended.
-EXIT_SECONDS = 1.5
+# From the end of the grace until a worker that cannot end by itself is ended. Celery looks every half a second for
+# children that were killed: it takes up to one and a half until it has noticed and has ended itself.
+EXIT_SECONDS = 2.5
 # What is left to do at the end may have to wait for the database, but not so long that a supervisor loses patience.
 END_SECONDS = 3
 
@@ -182,10 +183,11 @@ class Foreman:
             self.drain()
 
     def _look_to_the_end(self, drain_until: float) -> None:
-        """Give back what did not end within the grace, end the children that have it, and in the end this process."""
+        """Give back what did not end within the grace, end the children, and in the end this process."""
         over = time.monotonic() - drain_until
-        if over >= 0:
-            for pid in self._give_back_all():
+        if over >= 0 and self._give_back_all() and self._room is not None:
+            # Those that have nothing, too: as long as one lives, Celery asks all of them in turn, half a second each.
+            for pid in _children():
                 _kill(pid)
         if over >= EXIT_SECONDS:
             log.error("worker did not stop by itself and is ended", worker_id=self._worker_id)
@@ -196,8 +198,8 @@ class Foreman:
             finally:
                 os._exit(1)
 
-    def _give_back_all(self) -> list[int]:
-        """Give back what this worker still has, and return the children that were at it."""
+    def _give_back_all(self) -> bool:
+        """Give back what this worker still has; False when that could not be written down."""
         given: list[Render] = []
 
         def give_back() -> None:
@@ -208,10 +210,12 @@ class Foreman:
                     if renders.give_back(session, render, reason=reason, cause=Loss.SHUTDOWN):
                         given.append(render)
 
-        if self._thread.attempt(give_back) and given:
+        if not self._thread.attempt(give_back):
+            return False
+        if given:
             self._thread.attempt(lambda: _publish(map(renders.wake_of, given), self._publish))
             log.info("renders given back", renders=[render.id for render in given])
-        return [render.child_pid for render in given if render.child_pid is not None]
+        return True
 
     def _bury(self, lost: Lost) -> bool:
         """Give back what a child did not end; False when that could not be written down yet."""
