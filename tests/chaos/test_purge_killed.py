@@ -25,9 +25,12 @@ COUNT = 3000
 MOMENT = dt.datetime.now(dt.UTC)
 SHA256 = hashlib.sha256(b"x").hexdigest()
 PAYLOAD = 20_000
-# What is left after the kill weighs twice as much at least. One batch takes 4 MB and what Python's table of interned
-# strings takes when it happens to grow meanwhile: pathlib interns each part of each path, and growing costs megabytes.
-GROWTH_KIB = 9_000
+# What is left after the kill weighs twice as much at least. Two batches of 4 MB can be there at once; the rest is what
+# any program takes once, such as its statements, compiled.
+PEAK_KIB = 15_000
+# Beyond the first batches only Python's table of interned strings may happen to grow: pathlib interns each part of each
+# path, and growing costs megabytes.
+GROWTH_KIB = 4_000
 PURGE = Path(__file__).with_name("purging.py")
 
 
@@ -112,7 +115,7 @@ def test_thousands_of_old_records_go_even_when_the_purge_is_killed_half_way(stor
     command = [sys.executable, str(PURGE), *named]
 
     killed = subprocess.Popen(command)
-    eventually(lambda: count(database, HistoryRecord) < COUNT * 0.6, seconds=300, what="the purge to be half-way")
+    eventually(lambda: count(database, HistoryRecord) < COUNT * 0.9, seconds=300, what="the purge to be under way")
     killed.kill()
     killed.wait()
 
@@ -123,10 +126,11 @@ def test_thousands_of_old_records_go_even_when_the_purge_is_killed_half_way(stor
     assert amiss(database, storage) == []
 
     again = subprocess.run(command, capture_output=True, text=True, check=True, timeout=500)
-    removed, tasks, grown = map(int, again.stdout.split())
+    removed, tasks, taken, grown = map(int, again.stdout.split())
     assert removed == tasks == left - 1
-    assert removed * PAYLOAD > 2 * GROWTH_KIB * 1024
-    assert grown < GROWTH_KIB, "its memory is that of one batch"
+    assert removed * PAYLOAD > 2 * PEAK_KIB * 1024
+    assert taken < PEAK_KIB, "its memory is that of two batches"
+    assert grown < GROWTH_KIB, "it grows no more"
 
     assert [count(database, model) for model in (HistoryRecord, PrintTask, Thumbnail)] == [1, 1, 1]
     sweeps.sweep_retired(database, storage, older_than=-5)

@@ -19,7 +19,14 @@ def database(database_url):
 
 @pytest.fixture
 def settings(tmp_path):
-    return load_settings({"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_INLINE_DATA_BYTES": "100"})
+    return load_settings(
+        {
+            "PRESSROOM_HOME": str(tmp_path),
+            "PRESSROOM_INLINE_DATA_BYTES": "100",
+            # The process that works as a child here is as large as all the tests before it made it.
+            "PRESSROOM_CHILD_MEMORY_BYTES": "0",
+        }
+    )
 
 
 @pytest.fixture

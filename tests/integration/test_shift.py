@@ -38,10 +38,16 @@ def client(broker):
     client.close()
 
 
+def settings_of(home, **changes):
+    # This process is as large as all the tests before it made it: its memory is no reason to leave.
+    ours = {"PRESSROOM_HOME": str(home), "PRESSROOM_STANDBY": "0", "PRESSROOM_CHILD_MEMORY_BYTES": "0"}
+    return load_settings({**ours, **changes})
+
+
 @pytest.fixture
 def room(database, filesystem_storage, tmp_path):
     """The room of a worker whose only child is this process, and for which nobody rings."""
-    settings = load_settings({"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_STANDBY": "0"})
+    settings = settings_of(tmp_path)
     cache = AssetCache(1_000_000)
     room = Room(settings, database, filesystem_storage, cache)
     yield room
@@ -279,7 +285,7 @@ def test_a_worker_that_stops_begins_with_nothing_more(room, database, client):
     assert room.row(render_id).state == State.QUEUED
 
 
-def test_who_rang_for_a_child_that_must_go_is_heard_by_another(room, database, client, version):
+def test_who_rang_for_a_child_that_must_go_is_heard_by_another(room, database, client, version, tmp_path):
     class LastMoment:
         """The worker is told to stop, and somebody rings, while the child stands by."""
 
@@ -296,8 +302,7 @@ def test_who_rang_for_a_child_that_must_go_is_heard_by_another(room, database, c
 
     place = LastMoment()
     orders.submitted(database)
-    settings = load_settings({"PRESSROOM_STANDBY": "60"})
-    room.room._shift._settings = settings  # It would be the same room.
+    room.room._shift._settings = settings_of(tmp_path, PRESSROOM_STANDBY="60")  # It would be the same room.
 
     room.room._shift.work(place)  # The place at the bell is the test's.
 
@@ -306,9 +311,7 @@ def test_who_rang_for_a_child_that_must_go_is_heard_by_another(room, database, c
 
 
 def test_a_child_of_age_leaves_after_what_it_has_taken(database, filesystem_storage, client, tmp_path):
-    settings = load_settings(
-        {"PRESSROOM_HOME": str(tmp_path), "PRESSROOM_CHILD_RENDERS": "2", "PRESSROOM_STANDBY": "0"}
-    )
+    settings = settings_of(tmp_path, PRESSROOM_CHILD_RENDERS="2")
     cache = AssetCache(1_000_000)
     aged = Room(settings, database, filesystem_storage, cache)
     ids = [orders.submitted(database) for _ in range(3)]
