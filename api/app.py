@@ -9,6 +9,7 @@ from flask import Flask
 from api import (
     access,
     assets,
+    batches,
     certificates,
     comparisons,
     config_renders,
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         odata,
         assets,
         reports,
+        batches,
         schedules,
         templates,
         report_configs,

@@ -13,6 +13,7 @@ class Kind(enum.StrEnum):
     COMPARISON = "comparison"
     PRINT = "print"
     CERTIFICATE = "certificate"
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Errand:
 
     Attributes:
         kind: What is to be done.
-        row_id: The thumbnail's render, the comparison, the print task, or the certificate's subject.
+        row_id: The thumbnail's render, the comparison, the print task, the certificate's subject, or the batch.
         trace_id: The trace that it belongs to.
     """
 

@@ -17,6 +17,8 @@ from sqlalchemy import null, select
 from shared import leases
 from shared.models import (
     Asset,
+    Batch,
+    BatchSlice,
     Certificate,
     Comparison,
     HistoryRecord,
@@ -51,6 +53,7 @@ FOLDERS = (
     "comparisons/",
     "certificates/",
     "prints/",
+    "batches/",
 )
 # What a row may miss, and whose the row is.
 OWNERS = {
@@ -62,6 +65,8 @@ OWNERS = {
     "overlay": "comparison",
     "difference": "certificate",
     "PDF": "print task",
+    "items": "batch",
+    "merged PDF": "batch",
 }
 
 
@@ -141,6 +146,9 @@ _SOURCES = (
     _Source("overlay", Comparison.id, (Comparison.trace_id, Comparison.overlays, Comparison.result)),
     _Source("difference", Certificate.subject, (Certificate.trace_id, Certificate.overlays, Certificate.result)),
     _Source("PDF", PrintTask.id, (PrintTask.trace_id, PrintTask.blob_key, null(), PrintTask.size)),
+    # One row for each object, whose name begins with the batch's id.
+    _Source("items", BatchSlice.key, (null(), BatchSlice.key, BatchSlice.sha256, BatchSlice.size)),
+    _Source("merged PDF", Batch.id, (Batch.trace_id, Batch.merged_key, Batch.merged_sha256, Batch.merged_size)),
 )
 
 
@@ -201,6 +209,8 @@ def _named(session: Session, keys: Sequence[str]) -> set[str]:
     # Not by the id in the key: of two who store a new name at once, one's object goes to the other's row.
     assets = select(Asset.blob_key).where(Asset.blob_key.in_(by_folder["assets/"]))
     named.update(session.scalars(assets))
+    slices = select(BatchSlice.key).where(BatchSlice.key.in_(by_folder["batches/"]))
+    named.update(session.scalars(slices))
     named |= _named_beside_documents(session, by_folder)
     render_ids = {
         one for folder in ("transient/", "previews/", "history/", "data/") for one in by_folder[folder].values()
@@ -225,6 +235,7 @@ def _named_beside_documents(session: Session, by_folder: dict[str, dict[str, str
     for folder, row_id, key in (
         ("payloads/", HistoryRecord.id, HistoryRecord.payload_key),
         ("prints/", PrintTask.id, PrintTask.blob_key),
+        ("batches/", Batch.id, Batch.merged_key),
     ):
         keys = session.scalars(select(key).where(row_id.in_(by_folder[folder].values())))
         named.update(one for one in keys if one)

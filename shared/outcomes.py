@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.renders import CALLERS_CAUSES, Cause, State
 
 if TYPE_CHECKING:
+    from shared.batch_feeding import Entry
     from shared.models import Render
     from shared.render_values import RenderStatus
 
@@ -25,6 +26,6 @@ def http_status(render: Render | RenderStatus) -> int:
     return 503 if render.cause == Cause.STORAGE else 500
 
 
-def problem(render: Render | RenderStatus) -> str:
+def problem(render: Render | RenderStatus | Entry) -> str:
     """Say why an ended render has no document."""
     return render.error or ("The render was cancelled" if render.state == State.CANCELLED else "The render failed")

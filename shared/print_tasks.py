@@ -63,6 +63,7 @@ def create(
     created_by: str | None,
     blob_key: str | None = None,
     size: int | None = None,
+    of_batch: tuple[str, int] | None = None,
 ) -> PrintTask:
     """Write down a new task.
 
@@ -80,6 +81,7 @@ def create(
         created_by: Who asked for it.
         blob_key: The document's storage key, where there is no record.
         size: Its bytes.
+        of_batch: The batch whose document it is, and its place in that.
 
     Raises:
         NotFoundError: The record was removed meanwhile.
@@ -106,6 +108,8 @@ def create(
         # An agent's task waits for as long as it takes.
         source=source,
         created_by=created_by,
+        batch_id=of_batch[0] if of_batch else None,
+        batch_index=of_batch[1] if of_batch else None,
     )
     session.add(task)
     try:

@@ -41,11 +41,13 @@ CLEAN_TASK = "pressroom.clean"
 SCHEDULE_TASK = "pressroom.schedule"
 PURGE_TASK = "pressroom.purge"
 TEND_TASK = "pressroom.tend"
+BATCHES_TASK = "pressroom.batches"
 ERRAND_TASKS = {
     Kind.THUMBNAIL: "pressroom.thumbnail",
     Kind.COMPARISON: "pressroom.comparison",
     Kind.PRINT: "pressroom.print",
     Kind.CERTIFICATE: "pressroom.certify",
+    Kind.BATCH: "pressroom.batch",
 }
 ERRAND_QUEUES = {
     # Both kinds turn PDFs into pictures.
@@ -54,6 +56,7 @@ ERRAND_QUEUES = {
     Kind.PRINT: "print",
     # This one renders: it needs the engines, and the limits of a child that has them.
     Kind.CERTIFICATE: "render.bulk",
+    Kind.BATCH: MAINTENANCE_QUEUE,
 }
 
 # A broker that hangs costs every caller its time-out; for a moment nobody else need find out for himself.
@@ -125,6 +128,7 @@ def create_celery(settings: Settings) -> Celery:
                 ("schedule", SCHEDULE_TASK, settings.schedule_interval),
                 ("purge", PURGE_TASK, settings.purge_interval),
                 ("tend", TEND_TASK, settings.print_interval),
+                ("batches", BATCHES_TASK, settings.reconcile_interval),
             )
         },
     )

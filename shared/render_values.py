@@ -58,6 +58,8 @@ class Submission:
         followed: Whether rows wait for its end.
         source: Where it came from.
         created_by: Who sent it.
+        batch_id: The batch that it is of.
+        batch_index: Its place in that, counted from 1.
     """
 
     trace_id: str
@@ -75,6 +77,8 @@ class Submission:
     followed: bool = False
     source: str | None = None
     created_by: str | None = None
+    batch_id: str | None = None
+    batch_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import itertools
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import and_, case, func, insert, null, or_, select, update
 from sqlalchemy.orm import defer
 
-from shared.database import core, now, won
+from shared.database import changed, core, now, won
 from shared.limits import OVERDUE_SECONDS
 from shared.models import Render
 from shared.render_keys import blob_key, transient_stem
@@ -64,7 +65,8 @@ MOST_PUT_OFFS_KEPT = 10
 
 
 # Made once: a statement that is put together anew for each render costs more than running it does.
-_SUBMIT = insert(cast("Table", Render.__table__)).returning(Render.submitted_at)
+_SUBMIT_MANY = insert(cast("Table", Render.__table__))
+_SUBMIT = _SUBMIT_MANY.returning(Render.submitted_at)
 # For whoever asks how a render is doing: not its template and data, which may be large.
 LIGHT = (defer(Render.content, raiseload=True), defer(Render.data, raiseload=True))
 
@@ -120,29 +122,7 @@ def submit(transaction: Session | Connection, submission: Submission) -> Submitt
     Raises:
         IntegrityError: The template's version is gone.
     """
-    submitted_at = core(transaction).scalar(
-        _SUBMIT,
-        {
-            "id": submission.render_id,
-            "trace_id": submission.trace_id,
-            "state": State.QUEUED.value,
-            "queue": submission.queue,
-            "template_version_id": submission.template_version_id,
-            "content": submission.content,
-            "engine": submission.engine,
-            "recipe": submission.recipe,
-            "data": submission.data,
-            "data_key": submission.data_key,
-            "timeout": submission.timeout,
-            "blob_stem": submission.blob_stem,
-            "kept": submission.kept,
-            "followed": submission.followed,
-            "source": submission.source,
-            "created_by": submission.created_by,
-            "attempt": 0,
-            "losses": [],
-        },
-    )
+    submitted_at = core(transaction).scalar(_SUBMIT, _row(submission))
     return SubmittedRender(
         id=submission.render_id,
         trace_id=submission.trace_id,
@@ -154,6 +134,46 @@ def submit(transaction: Session | Connection, submission: Submission) -> Submitt
         timeout=submission.timeout,
         submitted_at=cast("dt.datetime", submitted_at),
     )
+
+
+def submit_many(connection: Connection, submissions: Sequence[Submission], *, at: dt.datetime) -> None:
+    """Write many rows at once, as `submit` does one; they wait in their order.
+
+    Args:
+        connection: A writing transaction.
+        submissions: What is submitted.
+        at: The database's time.
+
+    Raises:
+        IntegrityError: A template's version is gone, or a batch has one of them already.
+    """
+    times = ({"submitted_at": at, "queued_at": at + dt.timedelta(microseconds=place)} for place in itertools.count())
+    connection.execute(_SUBMIT_MANY, [_row(one) | two for one, two in zip(submissions, times, strict=False)])
+
+
+def _row(submission: Submission) -> dict[str, Any]:
+    return {
+        "id": submission.render_id,
+        "trace_id": submission.trace_id,
+        "state": State.QUEUED.value,
+        "queue": submission.queue,
+        "template_version_id": submission.template_version_id,
+        "content": submission.content,
+        "engine": submission.engine,
+        "recipe": submission.recipe,
+        "data": submission.data,
+        "data_key": submission.data_key,
+        "timeout": submission.timeout,
+        "blob_stem": submission.blob_stem,
+        "kept": submission.kept,
+        "followed": submission.followed,
+        "source": submission.source,
+        "created_by": submission.created_by,
+        "batch_id": submission.batch_id,
+        "batch_index": submission.batch_index,
+        "attempt": 0,
+        "losses": [],
+    }
 
 
 def wake_of(render: Render | SubmittedRender | Claimed) -> Wake:
@@ -332,6 +352,19 @@ def cancel(session: Session, render_id: str, *, only_queued: bool = False, error
     """
     statement = _move(WITHDRAW if only_queued else CANCEL, render_id)
     return _ended(session, render_id, statement.values(finished_at=now(), error=error))
+
+
+def cancel_some(session: Session, batch_id: str, *, limit: int) -> int:
+    """End renders of a batch that nobody wants any more, and return how many.
+
+    Args:
+        session: A writing transaction.
+        batch_id: The batch, for whose renders' ends no row waits.
+        limit: How many at most.
+    """
+    some = select(Render.id).where(Render.batch_id == batch_id, Render.state.in_(CANCEL.before)).limit(limit)
+    statement = update(Render).where(Render.id.in_(some), Render.state.in_(CANCEL.before))
+    return changed(session, statement.values(state=CANCEL.after, finished_at=now()))
 
 
 def holds(session: Session, render_id: str, *, attempt: int) -> bool:

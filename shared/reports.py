@@ -118,6 +118,19 @@ def create(
     return PromisedReport(report_id, public)
 
 
+def create_many(connection: Connection, rows: Sequence[dict[str, Any]], *, expires_in: float | None) -> None:
+    """Promise to keep the results of many renders, each under its report's id.
+
+    Args:
+        connection: The transaction that submits the renders.
+        rows: For each ``id``, ``render_id``, ``name``, ``template_shortid``, ``public``, ``keep`` and ``created_at``.
+        expires_in: Seconds after which the clean-up may remove them; None: as the farm's settings say.
+    """
+    statement = _CREATE if expires_in is None else _CREATE.values(expires_at=now(expires_in))
+    rest = ({"shortid": new_shortid(), "blob_name": one["id"], "modified_at": one["created_at"]} for one in rows)
+    connection.execute(statement, [one | two for one, two in zip(rows, rest, strict=True)])
+
+
 def _create_named(connection: Connection, statement: Insert, values: dict[str, Any]) -> None:
     blob_name, render_id = values["blob_name"], values["render_id"]
     try:

@@ -165,6 +165,8 @@ class Settings:
     sync_wait: float = _seconds(30, "How long a synchronous request waits for its render to start before 503", low=0.1)
     max_queued: int = _count(20_000, "Renders that may wait in one queue; beyond, new ones get 429")
     max_queued_per_client: int = _count(10_000, "Renders of one client (a named token) that may wait; beyond, its new ones get 429")
+    batch_items: int = _count(1_000_000, "Most items that one batch may have")
+    batch_bytes: int = _count(4096 * MIB, "Largest file of items that one batch may be sent with; one item has at most PRESSROOM_MAX_BODY_BYTES")
     min_free_bytes: int = _count(256 * MIB, "Free disk space of the home below which nothing new is accepted; 0: not watched", low=0)
     storage_patience: float = _seconds(300, "How long the storage may be away before nothing new is accepted", low=0)
     heartbeat_interval: float = _seconds(3, "Between two signs of life of a worker", low=0.1)

@@ -132,6 +132,44 @@ class Accepted:
     version: TemplateVersion | ChosenVersion | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be rendered, and how, with what the template says of its renders.
+
+    Attributes:
+        template: The stored template, if it is one.
+        version: The version of it.
+        engine: The templating engine.
+        recipe: The recipe.
+        timeout: The time limit, seconds.
+    """
+
+    template: ChosenTemplate | None
+    version: ChosenVersion | None
+    engine: str
+    recipe: str
+    timeout: float
+
+
+def choose(database: Database, choice: TemplateChoice, settings: Settings, states: Mapping[str, str]) -> Chosen:
+    """Find what is to be rendered, for whoever submits many of it.
+
+    Args:
+        database: Where templates are.
+        choice: Which.
+        settings: The limits.
+        states: What the living workers say of their recipes; empty when nobody is known to live.
+
+    Raises:
+        InvalidRequestError: It cannot be served.
+        NotFoundError: The template, or the version of it, does not exist.
+    """
+    template, version = _found(database, choice)
+    engine, recipe = _checked_engine_and_recipe(choice, version, settings, states)
+    timeout = checked_timeout(stored_timeout(version.options if version else None), settings)
+    return Chosen(template, version, engine, recipe, timeout)
+
+
 def accept(
     database: Database,
     storage: Storage,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared import certificates, reports, templates, unattended
+from shared import batches, certificates, reports, retirement, templates, unattended
 from shared.database import now
 from shared.exceptions import NotFoundError
 from shared.models import Render, RetiredObject
@@ -160,6 +160,17 @@ def sweep_certificates(database: Database, *, older_than: float) -> int:
     while batch == BATCH:
         with database.writing() as session:
             batch = certificates.forget_unused(session, older_than=older_than, limit=BATCH)
+        removed += batch
+    return removed
+
+
+def sweep_batches(database: Database, storage: Storage, *, older_than: float) -> int:
+    """Forget batches that ended so many seconds ago and of whose documents none is left, and return how many."""
+    removed, batch = 0, BATCH
+    while batch == BATCH:
+        with database.writing() as session:
+            batch, keys = batches.forget_old(session, older_than=older_than, limit=BATCH)
+        retirement.remove(database, storage, keys)
         removed += batch
     return removed
 

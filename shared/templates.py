@@ -13,7 +13,7 @@ from sqlalchemy.orm import contains_eager, lazyload
 from shared.database import changed, now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id, new_shortid
-from shared.models import HistoryRecord, Render, Schedule, Template, TemplateVersion
+from shared.models import Batch, HistoryRecord, Render, Schedule, Template, TemplateVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -423,6 +423,11 @@ def forget_unused_versions(session: Session, *, limit: int) -> int:
         .where(
             ~exists().where(Template.id == TemplateVersion.template_id),
             ~exists().where(Render.template_version_id == TemplateVersion.id),
+            ~exists().where(
+                or_(Batch.template_version_id == TemplateVersion.id, Batch.remake_version_id == TemplateVersion.id)
+            ),
+            # These say in their items which versions they are of.
+            ~exists().where(Batch.kind == "requests", Batch.settled_at.is_(None)),
         )
         .limit(limit)
     )

@@ -71,6 +71,7 @@ class WorkerProcess:
         self.caretaker: Caretaker | None = None
         self.certifier: Certifier | None = None
         self.errands: dict[Kind, Callable[[str], None]] = {}
+        self.is_stopping = False
 
     def load(self, sender: Any, **_: object) -> None:
         """Before the fork: load what the queues need."""
@@ -128,6 +129,7 @@ class WorkerProcess:
 
     def drain(self, **_: object) -> None:
         """In the parent, in a signal's handler: let what was begun end, and see to it that the rest goes to others."""
+        self.is_stopping = True
         if self.foreman is not None:
             self.foreman.drain()
 
@@ -223,7 +225,7 @@ class WorkerProcess:
     def _load_caretaker(self) -> None:
         from workers.maintenance import Caretaker  # noqa: PLC0415  # Workers that beat does not ring for do without.
 
-        self.caretaker = Caretaker(
+        self.caretaker = caretaker = Caretaker(
             settings=self.settings,
             database=self.database,
             storage=self.storage,
@@ -231,7 +233,9 @@ class WorkerProcess:
             waiting=lambda queue: queues.waiting_messages(self.redis, queue),
             publish=self.publish,
             ring=self.ring,
+            is_told_to_go=lambda: self.is_stopping,
         )
+        self.errands[Kind.BATCH] = lambda _: caretaker.see_batches_through()
 
     def _load_errands(self, kinds: set[Kind]) -> None:
         # Each with what only it needs.
@@ -294,6 +298,7 @@ def create_app(*, children: int) -> Celery:
         (queues.SCHEDULE_TASK, lambda caretaker: caretaker.schedule()),
         (queues.PURGE_TASK, lambda caretaker: caretaker.purge()),
         (queues.TEND_TASK, lambda caretaker: caretaker.tend()),
+        (queues.BATCHES_TASK, lambda caretaker: caretaker.see_batches_through()),
     ):
         app.task(process.duty(perform), name=name, shared=False)
     for kind, name in queues.ERRAND_TASKS.items():

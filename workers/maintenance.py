@@ -7,10 +7,11 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from shared import duties, firing, history_removal, reconciler, sweeps, tasks, tending
+from shared import batches, duties, firing, history_removal, reconciler, sweeps, tasks, tending
 from shared.durations import SECONDS
 from shared.tasks import Submitter
 from shared.tracing import logger
+from workers.batching import BatchKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ UNFINISHED_SECONDS = 3600
 
 # An inline template that nobody sends any more; one that is sent is compared again long before that.
 UNUSED_SECONDS = 30 * SECONDS["d"]
+# Whoever sends a batch right after another is done waits no longer than this.
+BATCHES_SECONDS = 1
 
 log = logger(__name__)
 
@@ -43,6 +46,7 @@ class Caretaker:
         waiting: Callable[[str], int],
         publish: Callable[[Wake], bool],
         ring: Callable[[Errand], bool],
+        is_told_to_go: Callable[[], bool],
     ) -> None:
         """Take what the duties need.
 
@@ -54,6 +58,7 @@ class Caretaker:
             waiting: Counts the messages that wait in a queue.
             publish: Announces a render, and says whether the broker took it.
             ring: Announces an errand, as ``publish`` does.
+            is_told_to_go: Says whether the worker stops.
         """
         self._settings = settings
         self._database = database
@@ -65,6 +70,14 @@ class Caretaker:
         self._waiting = waiting
         self._publish = publish
         self._ring = ring
+        self._batches = BatchKeeper(
+            settings=settings,
+            database=database,
+            storage=storage,
+            publish=publish,
+            ring=ring,
+            is_told_to_go=is_told_to_go,
+        )
         self._submitter = Submitter(database=database, storage=storage, settings=settings, publish=publish)
 
     def reconcile(self) -> None:
@@ -78,6 +91,13 @@ class Caretaker:
     def tend(self) -> None:
         """Set going again what was lost of the small queues' work, and ring for the next steps of print jobs."""
         self._in_turn("tend", self._settings.print_interval, self._tend)
+
+    def see_batches_through(self) -> None:
+        """Hand out what batches wait for, until none is under way."""
+        with self._database.reading() as session:
+            if not batches.under_way(session):
+                return
+        self._alone("batches", BATCHES_SECONDS, self._see_batches_through)
 
     def sweep(self) -> None:
         """Remove what nobody kept."""
@@ -137,6 +157,7 @@ class Caretaker:
             "removed": removed,
             "template_versions": sweeps.sweep_template_versions(self._database),
             "certificates": sweeps.sweep_certificates(self._database, older_than=UNUSED_SECONDS),
+            "batches": sweeps.sweep_batches(self._database, self._storage, older_than=SECONDS["d"]),
         }
 
     def _purge(self) -> dict[str, int]:
@@ -145,6 +166,10 @@ class Caretaker:
             return {}
         done = history_removal.purge(self._database, self._storage, older_than=days * SECONDS["d"])
         return asdict(done)
+
+    def _see_batches_through(self) -> dict[str, int]:
+        self._batches.work()
+        return {}
 
     def _alone(self, duty: str, interval: float, work: Callable[[], dict[str, int]]) -> None:
         """Do what may take longer than until it is due again; while it goes on, nobody begins it a second time."""

@@ -1,6 +1,7 @@
 """The tables, a module for each group of features. What may be done with their rows is in the features' own modules."""
 
 from shared.models.base import BY_CODE_POINT, Base
+from shared.models.batches import Batch, BatchSlice
 from shared.models.certification import Certificate
 from shared.models.history import Comparison, HistoryRecord, Leased, Preview, Thumbnail
 from shared.models.printing import Printer, PrintTask
@@ -13,6 +14,8 @@ __all__ = [
     "BY_CODE_POINT",
     "Asset",
     "Base",
+    "Batch",
+    "BatchSlice",
     "Certificate",
     "Comparison",
     "Duty",

@@ -59,6 +59,8 @@ class PrintTask(Base):
         Index("print_tasks_by_printer", "printer_name", "status", "created_at", "id"),
         Index("print_tasks_by_trace", "trace_id"),
         index_of_some("print_tasks_due", "due_at", where="due_at IS NOT NULL"),
+        # Nothing of a batch is printed twice.
+        index_of_some("print_tasks_of_batch", "batch_id", "batch_index", where="batch_id IS NOT NULL", unique=True),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -89,6 +91,8 @@ class PrintTask(Base):
     give_up_at: Mapped[dt.datetime | None]
     source: Mapped[str]
     created_by: Mapped[str | None]
+    batch_id: Mapped[str | None]
+    batch_index: Mapped[int | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     modified_at: Mapped[dt.datetime] = mapped_column(default=now())
     sent_at: Mapped[dt.datetime | None]

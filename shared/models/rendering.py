@@ -60,9 +60,10 @@ class Render(Base):
     number that it claimed. ``losses`` has one entry for each attempt that ended with its worker's or child's death.
     ``kept`` says whether something else (a report, a history record) keeps the render; what nothing keeps is swept.
     ``followed`` says whether rows wait for its end (`shared.aftermath`). ``source`` is where it came from, and
-    ``created_by`` who sent it. ``used`` names what the document was made of beside its template: ``{"templates": {name:
-    version}, "assets": {name: sha256}}``; of recipe ``pdf`` also with which one it was made, and why not with the fast
-    one: ``{"madeWith": {"recipe": name, "reason": text}}``.
+    ``created_by`` who sent it; ``batch_index`` is its place in a batch, counted from 1. ``used`` names what the
+    document was made of beside its template: ``{"templates": {name: version}, "assets": {name: sha256}}``; of recipe
+    ``pdf`` also with which one it was made, and why not with the fast one: ``{"madeWith": {"recipe": name, "reason":
+    text}}``.
     """
 
     __tablename__ = "renders"
@@ -80,6 +81,9 @@ class Render(Base):
         index_of_some("renders_unkept", "finished_at", where="NOT kept"),
         # How much waits, of whom: asked before anything is accepted.
         index_of_some("renders_waiting", "queue", "created_by", where="state = 'queued'"),
+        # How a batch is getting on, and its items in their order.
+        index_of_some("renders_by_batch", "batch_id", "state", where="batch_id IS NOT NULL"),
+        index_of_some("renders_of_batch", "batch_id", "batch_index", where="batch_id IS NOT NULL", unique=True),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -99,6 +103,8 @@ class Render(Base):
     followed: Mapped[bool] = mapped_column(default=False, server_default=false())
     source: Mapped[str | None]
     created_by: Mapped[str | None]
+    batch_id: Mapped[str | None]
+    batch_index: Mapped[int | None]
 
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[list[Any]] = mapped_column(default=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 RENDERING = "Rendering"
 REPORTS = "Reports"
+BATCHES = "Batches"
 TEMPLATES = "Templates"
 REPORT_CONFIGURATIONS = "Report configurations"
 ASSETS = "Assets"
@@ -17,6 +18,7 @@ FARM = "Farm"
 DESCRIPTIONS = {
     RENDERING: "A template and data go in, a document comes out: at once, or later as a stored report.",
     REPORTS: "What was rendered to be kept: how far it is, its document, and its life.",
+    BATCHES: "Many documents at once: a template and a file of data, how far they are, one PDF or one ZIP of all.",
     TEMPLATES: "Documents to be, stored under a name. Every change makes a new version; a render says which it used.",
     REPORT_CONFIGURATIONS: "The same templates in the manner of `/api/v1`: one entity, two faces.",
     ASSETS: "Images, fonts, style sheets and data files that templates use by name: `asset:logo.png`.",
