@@ -85,12 +85,13 @@ def _lines(file: IO[bytes], longest: int) -> Iterator[Item]:
 def _entries(file: IO[bytes], longest: int) -> Iterator[Item]:
     number = 0
     try:
-        for value in ijson.items(file, "item", use_float=True):
+        for value in ijson.items(file, "item"):
             number += 1
             text = _written(value)
             if len(text) > longest:
                 raise _too_long(f"item {number}", longest)
-            yield Item(f"item {number}", text, value)
+            # Read once more: ijson has a kind of number of its own, as floats would cost it the long whole ones.
+            yield Item(f"item {number}", text, from_json(text))
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise InvalidRequestError(
             f"The items are no JSON array, after item {number}: {str(error).splitlines()[0][:_SHOWN]}", field="items"
@@ -165,7 +166,7 @@ def _read(text: bytes, where: str) -> Any:
 
 def _written(value: Any) -> bytes:
     # ASCII only, as of what comes in a request: half of a surrogate pair stays an escape.
-    return json.dumps(value, separators=(",", ":")).encode()
+    return json.dumps(value, separators=(",", ":"), default=float).encode()
 
 
 def _too_long(where: str, longest: int) -> InvalidRequestError:
