@@ -40,15 +40,17 @@ class Load:
     figures: dict[str, Any]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what every load is told."""
+def add_options(parser: argparse.ArgumentParser, *, clients: bool = True) -> None:
+    """Add what every load is told; ``clients``: there are some, which may bring the template."""
     parser.add_argument("--document", choices=documents.NAMES, default="invoice", help="what is made (invoice)")
     parser.add_argument("--recipe", default="plutoprint-pdf", help="the farm's recipe (plutoprint-pdf)")
-    parser.add_argument("--inline", action="store_true", help="send the template with each request, stored nowhere")
-    parser.add_argument("--concurrency", type=positive, default=4, help="clients at once (4)")
-    parser.add_argument(
-        "--window", type=positive, metavar="N", help="stored ones that a client has under way at most; 1: it waits"
-    )
+    parser.set_defaults(inline=False)
+    if clients:
+        parser.add_argument("--inline", action="store_true", help="send the template with each request, stored nowhere")
+        parser.add_argument("--concurrency", type=positive, default=4, help="clients at once (4)")
+        parser.add_argument(
+            "--window", type=positive, metavar="N", help="stored ones that a client has under way at most; 1: it waits"
+        )
     parser.add_argument(
         "--setting", type=setting, action="append", default=[], metavar="NAME=VALUE", help="a setting of the farm"
     )

@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import documents, loads
+from benchmarks.farms import MeasureError
 from workers.engines.jinja import JinjaEngine
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+
+    from benchmarks.documents import Document
 
 SECONDS = 10
 
@@ -44,6 +47,19 @@ def measure(options: argparse.Namespace) -> int:
     result = {"measurement": "raw", "measured": measured, "cores": cores, "seconds": options.seconds, "loops": rows}
     loads.show(result, table(result), options.json)
     return 0
+
+
+def of_document(document: Document, recipe: str) -> dict[str, Any]:
+    """Have a document made by the engine of a recipe, as `loop` does; of recipe ``pdf``, by the fast one.
+
+    Raises:
+        MeasureError: No engine makes it.
+    """
+    engine = {"pdf": "plutoprint"}.get(recipe, recipe.removesuffix("-pdf"))
+    if engine not in ENGINES:
+        raise MeasureError(f"--against raw: no engine makes what recipe {recipe!r} does")
+    markup = JinjaEngine().expand(document.jinja, document.data, markup=True, locale="en")
+    return loop(document.name, engine, markup, SECONDS, len(os.sched_getaffinity(0)))
 
 
 def loop(document: str, engine: str, markup: str, seconds: float, cores: int) -> dict[str, Any]:

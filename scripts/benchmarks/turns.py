@@ -1,8 +1,8 @@
 """How many documents a second a farm makes, alone or in turns with another: jsreport, or the farm of another checkout.
 
-All run at the same time, and are loaded one after the other: so whatever else the machine does, it does to all. What
-counts is the ratio of each turn. `sync` waits for each document in its request; `async` has each stored, and asks for
-it until it is.
+All farms run at the same time, and are loaded one after the other: so whatever else the machine does, it does to all.
+What counts is the ratio of each turn. `sync` waits for each document in its request; `async` has each stored, and asks
+for it until it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import documents, jsreport, loads, plot
+from benchmarks import documents, jsreport, loads, plot, raw
 from benchmarks.contenders import JSREPORT, THIS, Contender, contender
 from benchmarks.farms import UP, MeasureError
 from benchmarks.figures import ratios, spread
@@ -22,7 +22,7 @@ from benchmarks.figures import ratios, spread
 if TYPE_CHECKING:
     import argparse
 
-OTHER = "other"
+OTHER, RAW = "other", "raw"
 # The loads of a plot.
 CLIENTS = [1, 2, 4, 8, 16]
 
@@ -38,7 +38,9 @@ def add_to(names: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         parser.add_argument("--documents", type=loads.positive, default=200, help="how many in each turn (200)")
         parser.add_argument("--turns", type=loads.positive, default=3, help="how often each farm is loaded (3)")
         parser.add_argument(
-            "--against", metavar="jsreport|FOLDER", help="jsreport, or another checkout: in turns with it"
+            "--against",
+            metavar="jsreport|raw|FOLDER",
+            help="in turns with jsreport, the engine in a plain loop on all cores, or another checkout",
         )
         parser.add_argument("--least", type=float, default=0.0, help="smallest median ratio that is no failure (0)")
         parser.add_argument("--plot", type=Path, metavar="FILE.svg", help=f"draw it over {CLIENTS} clients")
@@ -78,9 +80,9 @@ def check(options: argparse.Namespace) -> None:
         plot.check(options.plot)
     if options.against == JSREPORT:
         jsreport.install()
-    elif options.against and not (Path(options.against) / "scripts" / "up").is_file():
+    elif options.against not in (None, RAW) and not (Path(options.against) / "scripts" / "up").is_file():
         raise MeasureError(
-            f"--against {options.against}: expected jsreport, or the folder of another checkout, with scripts/up in it"
+            f"--against {options.against}: expected jsreport, raw, or the folder of another checkout with its scripts/up"
         )
 
 
@@ -91,7 +93,7 @@ def contenders(options: argparse.Namespace) -> list[Any]:
     found = [contender(THIS, document, **told)]
     if options.against == JSREPORT:
         found.append(contender(JSREPORT, document, **told))
-    elif options.against:
+    elif options.against not in (None, RAW):
         found.append(contender(OTHER, document, **told, up=Path(options.against).resolve() / UP.parent.name / UP.name))
     return found
 
@@ -103,6 +105,7 @@ def run(options: argparse.Namespace, farms: list[Contender], concurrency: int) -
     for farm in farms:
         loads.warm_up(farm, works[farm.name])
     turns: dict[str, list[dict[str, Any]]] = {farm.name: [] for farm in farms}
+    bare: list[dict[str, Any]] = []
     for turn in range(options.turns):
         # Who is first changes from turn to turn.
         for farm in farms if turn % 2 == 0 else reversed(farms):
@@ -110,10 +113,14 @@ def run(options: argparse.Namespace, farms: list[Contender], concurrency: int) -
             turns[farm.name].append(loads.load(farm, work).figures)
             rate = turns[farm.name][-1]["perSecond"]
             print(f"{concurrency} clients, turn {turn + 1}, {farm.name}: {rate:.1f} a second", file=sys.stderr)
+        if options.against == RAW:
+            farms[0].tree.rest()
+            bare.append(raw.of_document(documents.document(options.document), options.recipe))
+            print(f"{concurrency} clients, turn {turn + 1}, raw: {bare[-1]['perSecond']:.1f} a second", file=sys.stderr)
     rates = {name: [one["perSecond"] for one in loaded] for name, loaded in turns.items()}
-    others = [name for name in rates if name != THIS]
-    ratio = ratios(rates[THIS], rates[others[0]]) if others else None
-    return {"concurrency": concurrency, "farms": turns, "ratio": ratio}
+    others = [rates[name] for name in rates if name != THIS] + [[one["perSecond"] for one in bare]] * bool(bare)
+    ratio = ratios(rates[THIS], others[0]) if others else None
+    return {"concurrency": concurrency, "farms": turns, "raw": bare, "ratio": ratio}
 
 
 def table(result: dict[str, Any]) -> str:
@@ -136,6 +143,11 @@ def table(result: dict[str, Any]) -> str:
             label = f"{one['concurrency']:>3} {name}"
             figures = "".join(f"{rate:>8.1f}" for rate in rates.values()) + "".join(f"{wait:>9.1f}" for wait in waits)
             lines.append(f"{label:<18}{figures}{spent:>9.1f}{memory:>8.0f}")
+        if one["raw"]:
+            rates = spread([turn["perSecond"] for turn in one["raw"]])
+            spent = statistics.median(turn["cpuMsPerDocument"] for turn in one["raw"])
+            label = "    raw"
+            lines.append(f"{label:<18}" + "".join(f"{rate:>8.1f}" for rate in rates.values()) + f"{spent:>36.1f}")
         if one["ratio"]:
             found = "".join(f"{one['ratio'][share]:>8.2f}" for share in ("min", "median", "max"))
             lines.append(f"{'    ratio':<18}{found}")
