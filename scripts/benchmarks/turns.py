@@ -82,7 +82,7 @@ def check(options: argparse.Namespace) -> None:
         jsreport.install()
     elif options.against not in (None, RAW) and not (Path(options.against) / "scripts" / "up").is_file():
         raise MeasureError(
-            f"--against {options.against}: expected jsreport, raw, or the folder of another checkout with its scripts/up"
+            f"--against {options.against}: expected jsreport, raw, or the folder of another checkout, with scripts/up"
         )
 
 

@@ -157,7 +157,7 @@ def test_the_async_measurement_tells_what_each_stored_document_took(tmp_path):
         (["async", "--setting", "PRESSROOM_MAX_QEUED=3"], "is no setting: did you mean PRESSROOM_MAX_QUEUED?"),
         (["sync", "--setting", "PRESSROOM_PORT=1"], "PRESSROOM_PORT is chosen by scripts/bench itself"),
         (["sync", "--recipe", "pfd"], "has no recipe 'pfd': expected one of "),
-        (["sync", "--against", "/nowhere"], "expected jsreport, or the folder of another checkout"),
+        (["sync", "--against", "/nowhere"], "expected jsreport, raw, or the folder of another checkout"),
         (["sync", "--plot", "plot.png"], "expected a file whose name ends in .svg"),
     ],
 )
