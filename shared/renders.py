@@ -181,26 +181,6 @@ def wake_of(render: Render | SubmittedRender | Claimed) -> Wake:
     return Wake(render.id, render.queue, render.trace_id, render.timeout)
 
 
-def claim(session: Session, render_id: str, *, worker_id: str, child_pid: int, grace: float) -> Render | None:
-    """Take a queued render, or return None when somebody else has it, it is cancelled, or it is gone.
-
-    Args:
-        session: A writing transaction.
-        render_id: The render.
-        worker_id: Who takes it.
-        child_pid: Which of the worker's children will do it.
-        grace: Seconds from the end of its time limit until the child is killed.
-    """
-    statement = (
-        _move(CLAIM, render_id)
-        .where(_is_due())
-        .values(**_claimed_by(Claimant(worker_id, child_pid, grace)))
-        .returning(Render)
-        .execution_options(synchronize_session=False)
-    )
-    return session.execute(statement).scalar_one_or_none()
-
-
 def claim_next(session: Session, queues: Sequence[str], claimant: Claimant) -> Claimed | None:
     """Take the render that has waited longest in the first of these queues in which one waits.
 

@@ -33,7 +33,14 @@ def submitted(database, **changes) -> str:
 
 def claimed(database, render_id, *, worker_id="worker-1", child_pid=1) -> Render | None:
     with database.writing() as session:
-        return renders.claim(session, render_id, worker_id=worker_id, child_pid=child_pid, grace=5)
+        return claim(session, render_id, worker_id=worker_id, child_pid=child_pid)
+
+
+def claim(session, render_id, *, worker_id="worker-1", child_pid=1) -> Render | None:
+    """Claim this one: workers claim what waits longest, by the same statement."""
+    claimant = renders.Claimant(worker_id, child_pid, 5)
+    found = renders._claim_waiting(session, [Render.id == render_id], 1, claimant)
+    return session.get(Render, render_id, populate_existing=True) if found else None
 
 
 def result(**changes) -> renders.Result:

@@ -77,7 +77,7 @@ def test_a_poll_of_a_finished_report_and_its_document_cost_one_question_each(cli
     gateway = app.extensions["pressroom"]
     with gateway.database.writing() as session:
         render_id = session.execute(select(Render.id).order_by(Render.id.desc())).scalars().first()
-        renders.claim(session, render_id, worker_id="w", child_pid=1, grace=5)
+        orders.claim(session, render_id)
         key = f"reports/{report_id}.html"
         gateway.storage.put(key, b"hello", media_type="text/html", metadata={})
         renders.succeed(

@@ -287,7 +287,7 @@ def test_without_a_pdf_there_is_nothing_to_make(database, storage, template):
     records.fail(database, failed, error="the template raised")
     page = orders.submitted(database)
     with database.writing() as session:
-        attempt = renders.claim(session, page, worker_id="w", child_pid=1, grace=5).attempt
+        attempt = orders.claim(session, page).attempt
         renders.succeed(session, page, attempt=attempt, result=orders.result())
 
     for render_id, reason in (

@@ -20,7 +20,7 @@ ENDS = [State.SUCCEEDED, State.FAILED, State.CANCELLED]
 
 # What each transition is done with, on a render in its first attempt. Once lost is too often where none may be.
 DO = {
-    "claim": lambda session, row: renders.claim(session, row.id, worker_id="w", child_pid=1, grace=5),
+    "claim": lambda session, row: orders.claim(session, row.id),
     "succeed": lambda session, row: renders.succeed(session, row.id, attempt=1, result=orders.result()),
     "fail": lambda session, row: renders.fail(session, row.id, attempt=1, cause=Cause.ENGINE, error="broke"),
     "cancel": lambda session, row: renders.cancel(session, row.id),

@@ -14,7 +14,7 @@ from farms import eventually
 
 from mayhem.door import Door, UnansweredError
 from mayhem.jobs import PDF, numbers
-from mayhem.kinds import NEVER_PRINTED, PRINTED, Printed, SavedReport, SavedWhileWaiting, ScheduleRun
+from mayhem.kinds import NEVER_PRINTED, PRINTED, Batch, Printed, SavedReport, SavedWhileWaiting, ScheduleRun
 from mayhem.ledger import Breach
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ AT_WORK = {
     "renders": "SELECT count(*) FROM renders WHERE state IN ('queued', 'running')",
     "print tasks": "SELECT count(*) FROM print_tasks WHERE status IN ('pending', 'sent', 'printing')",
     "thumbnails": "SELECT count(*) FROM thumbnails WHERE state IN ('queued', 'running')",
+    "batches": "SELECT count(*) FROM batches WHERE settled_at IS NULL",
     "schedules' tasks": "SELECT count(*) FROM tasks WHERE state IN ('planned', 'running')",
 }
 
@@ -95,6 +96,10 @@ def _check_states(ledger: Ledger, listed: list[dict[str, Any]]) -> None:
     if len(by_id) != len(listed):
         ledger.breach(Breach.DOUBLED, f"the list of reports has {len(listed) - len(by_id)} of them twice")
     asked = {job.trace_id for job in (*ledger.accepted, *ledger.unanswered)}
+    _check_batches(ledger, listed)
+    asked.update(
+        trace for job in (*ledger.accepted, *ledger.unanswered) if isinstance(job, Batch) for trace in job.trace_ids
+    )
     for job in ledger.accepted:
         if not isinstance(job, SavedReport | SavedWhileWaiting):
             continue
@@ -108,6 +113,19 @@ def _check_states(ledger: Ledger, listed: list[dict[str, Any]]) -> None:
     for one in listed:
         if one["traceId"] not in asked and one["taskId"] is None:
             ledger.breach(Breach.DOUBLED, f"report {one['_id']} (trace {one['traceId']}) was asked for by nobody")
+
+
+def _check_batches(ledger: Ledger, listed: list[dict[str, Any]]) -> None:
+    """Each batch has one report for each of its items; one that nobody answered has all of them, or none."""
+    of_trace = collections.Counter(one["traceId"] for one in listed)
+    for job in (*ledger.accepted, *ledger.unanswered):
+        if not isinstance(job, Batch):
+            continue
+        counts = [of_trace[trace] for trace in job.trace_ids]
+        if max(counts) > 1:
+            ledger.breach(Breach.DOUBLED, f"{job} has {counts} reports of its items")
+        if min(counts) == 0 and (max(counts) > 0 or job in ledger.accepted):
+            ledger.breach(Breach.LOST, f"{job} has {counts} reports of its items")
 
 
 def _check_runs(ledger: Ledger, reports: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> None:

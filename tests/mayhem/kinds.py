@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mayhem.jobs import ACCEPTED, CREATED, NOT_FOUND, OK, BreachError, Job, NotAcceptedError
+from mayhem.jobs import ACCEPTED, CREATED, NOT_FOUND, OK, UNAVAILABLE, BreachError, Job, NotAcceptedError
 from mayhem.ledger import Breach
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ CONFIG = {
 # A run of a schedule has the schedule's data: it cannot carry a number of its own.
 SCHEDULED = {"name": "chaos-scheduled", "content": "scheduled: {{ word }}", "engine": "jinja", "recipe": "text"}
 WORD = "clockwork"
+BATCHED = {
+    "name": "chaos-batch",
+    "content": "{{ number }} of the batch, place {{ place }}." + WORK,
+    "engine": "jinja",
+    "recipe": "text",
+}
+BATCH_SIZE = 8
+BATCHES = "/api/v1/batch"
 PRINT_TASKS = "/api/v1/report-print-task"
 PRINTED, NEVER_PRINTED = ("completed",), ("failed", "cancelled")
 PRINTS_ENDED = (*PRINTED, *NEVER_PRINTED, "unknown")
@@ -239,6 +247,59 @@ class ScheduleRun(Job):
                 raise BreachError(Breach.LOST, f"{self} ended as {task['state']}: {task['error']}")
 
 
+class Batch(Job):
+    """Some documents at once, of which each must be made, and made once."""
+
+    kind = "batch"
+
+    @property
+    def trace_ids(self) -> list[str]:
+        """The traces of its documents, in their order."""
+        return [f"{self.trace_id}-{place}" for place in range(1, BATCH_SIZE + 1)]
+
+    def submit(self, door: Door) -> None:
+        items = [{"number": self.number, "place": place, "work": LIGHT} for place in range(1, BATCH_SIZE + 1)]
+        answer = self._send(door, BATCHES, {"template": {"name": BATCHED["name"]}, "items": items})
+        if answer.status_code != ACCEPTED:
+            raise NotAcceptedError(str(answer.status_code))
+        self.id = answer.json()["data"]["id"]
+
+    def look(self, door: Door) -> None:
+        if self.end is None:
+            self._ask_state(door)
+        if self.end is not None:
+            self.done = self._read(door)
+
+    def _ask_state(self, door: Door) -> None:
+        answer = door.ask("GET", f"{BATCHES}/{self.id}")
+        if answer.status_code == NOT_FOUND:
+            raise BreachError(Breach.LOST, f"{self} was accepted, and is not known any more")
+        if answer.status_code != OK:
+            return
+        said = answer.json()["data"]
+        if said["state"] != "running":
+            self._ended(said["state"])
+            if (said["state"], said["succeeded"]) != ("completed", BATCH_SIZE):
+                raise BreachError(Breach.LOST, f"{self} ended as {said['state']}, {said['failed']} failed")
+
+    def _read(self, door: Door) -> bool:
+        """Hold each document against what was asked; False when they cannot be had right now."""
+        answer = door.ask("GET", f"{BATCHES}/{self.id}/documents")
+        if answer.status_code != OK:
+            return False
+        found = answer.json()["data"]
+        if [one["traceId"] for one in found] != self.trace_ids:
+            raise BreachError(Breach.WRONG, f"{self} has the documents {[one['index'] for one in found]}")
+        for one in found:
+            document = door.ask("GET", f"/reports/{one['reportId']}/content")
+            if document.status_code >= UNAVAILABLE:
+                return False
+            expected = f"{self.number} of the batch, place {one['index']}."
+            if document.status_code != OK or document.text != expected:
+                raise BreachError(Breach.WRONG, f"{self}: document {one['index']} is {document.text[:80]!r}")
+        return True
+
+
 class SyncRender(Job):
     """A document while the client waits; nothing of it is kept."""
 
@@ -293,6 +354,7 @@ LATER: dict[type[Job], int] = {
     Recorded: 4,
     Printed: 7,
     ScheduleRun: 3,
+    Batch: 3,
 }
 # What those send who wait.
 WAITED_FOR: dict[type[Job], int] = {SyncRender: 1, SavedWhileWaiting: 1}

@@ -14,7 +14,7 @@ from mayhem.clients import Clients
 from mayhem.door import Door, UnansweredError
 from mayhem.farm import EmbeddedFarm, Farm, ScaledFarm
 from mayhem.faults import Faults
-from mayhem.kinds import CONFIG, SCHEDULED, WORD, ScheduleRun, SyncRender
+from mayhem.kinds import BATCHED, CONFIG, SCHEDULED, WORD, ScheduleRun, SyncRender
 from mayhem.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def _let_loose(
 def _furnish(farm: Farm) -> str:
     """Make the template, the printers and the schedules that the clients use; return the one that beat fires."""
     door = Door(farm.gateways)
-    _send(door, "POST", "/odata/templates", CONFIG)
+    for template in (CONFIG, BATCHED):
+        _send(door, "POST", "/odata/templates", template)
     template = _send(door, "POST", "/odata/templates", SCHEDULED).json()["shortid"]
     schedule = {"templateShortid": template, "data": {"word": WORD}, "allowOverlap": True}
     by_hand, by_beat = (
