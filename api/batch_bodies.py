@@ -82,7 +82,7 @@ class UploadQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    template: Name
+    template: Annotated[Name, Field(examples=["parcel-label"])]
     version: Annotated[int, Field(ge=1)] | None = None
     name: Pattern | None = None
     timeout: Milliseconds | None = None

@@ -15,6 +15,7 @@ _DESCRIBED = "described"
 
 JSON = "application/json"
 TEXT = "text/plain"
+NDJSON = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

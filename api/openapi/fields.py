@@ -57,6 +57,15 @@ _PRINT = {
     "numberOfCopies": "How many the printer makes.",
     "options": "How it is to be printed; what is left out is as the printer likes.",
 }
+_BATCH = {
+    "name": "How the documents are called: a text with `{{ number }}` for values of their data and `{{ _index }}` for "
+    "their place; left out: the template's name and the place.",
+    "timeout": "The time limit of each document, milliseconds.",
+    "public": "Whether everybody may read the documents.",
+    "keep": "Whether no clean-up removes them.",
+    "expiresIn": "When the clean-up may remove them: a duration, such as `30d`.",
+    "merge": "Whether one PDF is made of all of them, too.",
+}
 _JOB = {
     "jobId": "The job's number at the printer.",
     "jobState": "What the printer last said of the job.",
@@ -154,6 +163,53 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "NewPrinterBody": _PRINTER,
     "ChangedPrinterBody": _PRINTER,
     "PrintBody": _PRINT,
+    "BatchBody": {
+        "template": "The stored template of all documents, by its `_id`, shortid or name.",
+        "items": "The data of each document.",
+        "requests": "Documents that each have a template of their own.",
+        "name": _BATCH["name"],
+        "options": "How the documents are made and kept.",
+        "merge": _BATCH["merge"],
+        "print": "Where the documents are printed in their order; left out: nowhere.",
+    },
+    "BatchOptionsBody": {
+        "timeout": _BATCH["timeout"],
+        "reports": "How the documents are kept.",
+    },
+    "BatchReportsBody": {
+        "public": _BATCH["public"],
+        "keep": _BATCH["keep"],
+        "expiresIn": _BATCH["expiresIn"],
+    },
+    "BatchRequestBody": {
+        "template": "What is rendered: a stored template, or a text of its own.",
+        "data": "Its data.",
+        "name": "How the document is called; left out: as the batch says.",
+        "options": "How it is made.",
+    },
+    "RequestOptionsBody": {"timeout": "Its time limit, milliseconds."},
+    "BatchPrintingBody": {
+        "printerName": "The printer's name.",
+        "numberOfCopies": _PRINT["numberOfCopies"],
+        "options": _PRINT["options"],
+    },
+    "UploadQuery": {
+        "template": "The `_id`, shortid or name of the stored template of all documents.",
+        "version": "The number of a version of it; left out: the newest.",
+        **_BATCH,
+        "printerName": "The printer that prints them in their order; left out: none does.",
+        "numberOfCopies": _PRINT["numberOfCopies"],
+    },
+    "BatchesQuery": {"state": "The state that they must have."},
+    "DocumentsQuery": {
+        "state": "The state that they must have.",
+        "after": "The place behind which the list begins: `nextAfter` of the page before.",
+        "limit": "How many at most.",
+    },
+    "ArchiveQuery": {
+        "first": "The place of the first document.",
+        "last": "The place of the last document; left out: the batch's last.",
+    },
     "NewPrintTaskBody": {
         **_PRINT,
         "fileBase64": "The PDF, in Base64.",

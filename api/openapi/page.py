@@ -13,7 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from api.openapi.descriptions import JSON
+from api.openapi.descriptions import JSON, NDJSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,7 +124,8 @@ class _Reader:
     def _operation(self, method: str, path: str, said: Mapping[str, Any]) -> dict[str, Any]:
         parameters = [one for one in said["parameters"] if "$ref" not in one]
         content = said.get("requestBody", {}).get("content", {})
-        [(media_type, body)] = content.items() or [("", {})]
+        # Where there are several, the first one is shown, and the text says the others.
+        body: Mapping[str, Any] = next(iter(content.values()), {})
         examples = [(one["summary"], one["value"]) for one in body.get("examples", {}).values()]
         return {
             "anchor": _anchor(said["operationId"]),
@@ -136,7 +137,7 @@ class _Reader:
             "text": said.get("description", ""),
             "open": said.get("security") == [],
             "parameters": [one | {"kind": self._kind(one["schema"])} for one in parameters],
-            "media_type": media_type,
+            "media_type": " or ".join(content),
             "fields": list(self._fields(body.get("schema", {}))),
             "examples": [
                 {"name": name, "body": _pretty(value), "curl": self._curl(method, path, said, value)}
@@ -165,7 +166,9 @@ class _Reader:
         for one in said["parameters"]:
             if one.get("in") == "path":
                 path = path.replace(f"{{{one['name']}}}", quote(str(one.get("example", one["name"])), safe=""))
-        address = self._base + path
+        needed = [one for one in said["parameters"] if one.get("in") == "query" and one.get("required")]
+        query = "&".join(f"{one['name']}={quote(str(one.get('example', '')), safe='')}" for one in needed)
+        address = self._base + path + (f"?{query}" if query else "")
         # Keys of OData are in single quotes, its own words begin with a dollar sign.
         words = ["curl", "-sS", f'"{address}"' if "'" in address else f"'{address}'"]
         if method not in ("get", "post") or (method == "post" and body is None):
@@ -181,6 +184,8 @@ class _Reader:
             words += ["\\\n  -F", "file=@northwind.png"]
         elif media_type == "application/octet-stream":
             words += ["\\\n  --data-binary", "@northwind.png"]
+        elif media_type == NDJSON:
+            words += ["\\\n  -H", f"'Content-Type: {NDJSON}'", "\\\n  --data-binary", "@invoices.ndjson"]
         if "application/pdf" in said["responses"].get("200", {}).get("content", {}):
             later = isinstance(body, dict) and body.get("options", {}).get("reports", {}).get("async")
             words += ["\\\n  -i" if later else "\\\n  -o document.pdf"]

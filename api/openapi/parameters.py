@@ -25,6 +25,7 @@ PATH: Mapping[str, Parameter] = {
         _path("asset_id", "The asset's `_id`."),
         _path("schedule_id", "The schedule's `_id`."),
         _path("task_id", "The task's `_id`."),
+        _path("batch_id", "The batch's `id`: the answer that accepted it has it."),
         _path("record_id", "The history record's `id`."),
         _path(
             "other_id",

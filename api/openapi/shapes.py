@@ -84,4 +84,6 @@ def query_parameters(shape: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
     texts = {**QUERY_FIELDS, **FIELDS.get(shape.__name__, {})}
     for name, said in schema["properties"].items():
         required = name in schema.get("required", ())
-        yield {"name": name, "in": "query", "description": texts.get(name, ""), "required": required, "schema": said}
+        example = {"example": said["examples"][0]} if "examples" in said else {}
+        text = texts.get(name, "")
+        yield {"name": name, "in": "query", "description": text, "required": required, "schema": said, **example}

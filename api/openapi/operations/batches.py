@@ -9,7 +9,7 @@ from typing_extensions import TypedDict  # Python 3.11's own does not tell pydan
 
 from api.openapi import headers
 from api.openapi.answers import Meta  # noqa: TC001  # Pydantic reads the annotations.
-from api.openapi.descriptions import JSON, Answer, Operation
+from api.openapi.descriptions import JSON, NDJSON, Answer, Operation
 from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import BATCHES
 
@@ -52,10 +52,10 @@ class Batch(TypedDict):
     rate: Annotated[float | None, Field(description="Documents a second, lately; null: not known yet.")]
     secondsLeft: Annotated[int | None, Field(description="How long it takes at that rate; null: not known yet.")]
     problem: Annotated[str | None, Field(description="Why it does not go on right now, if it does not.")]
-    template: BatchTemplate | None
+    template: Annotated[BatchTemplate | None, Field(description="Its template; null: each document has its own.")]
     name: Annotated[str, Field(description="How its documents are called.")]
     printed: Annotated[int | None, Field(description="How many have been given to the printer; null: none is to be.")]
-    merged: MergedPdf | None
+    merged: Annotated[MergedPdf | None, Field(description="The one PDF of all; null: nobody has asked for it.")]
     createdBy: Annotated[str | None, Field(description="Who sent it.")]
     traceId: Annotated[str, Field(description="Its trace; that of a document is this with its place behind it.")]
     creationDate: Annotated[str, Field(description="When it was accepted.")]
@@ -89,7 +89,7 @@ class BatchesMeta(TypedDict):
 class BatchesAnswer(_Success):
     """A page of batches."""
 
-    data: list[Batch]
+    data: Annotated[list[Batch], Field(description="This page of them.")]
     meta: BatchesMeta
 
 
@@ -119,7 +119,7 @@ class DocumentsMeta(TypedDict):
 class DocumentsAnswer(_Success):
     """Some documents of a batch, in their order."""
 
-    data: list[BatchDocument]
+    data: Annotated[list[BatchDocument], Field(description="Some of them.")]
     meta: DocumentsMeta
 
 
@@ -145,14 +145,20 @@ CREATE = Operation(
 Either one stored `template` with `items`, each the data of one document; or `requests`, each with a template and data
 of its own. All are checked before the answer: a batch is taken whole or not at all. Each document becomes a report,
 whose `name` may have values of its data: `invoice-{{ number }}`, `{{ customer.name }}`, and `{{ _index }}` for its
-place. `merge` also makes one PDF of all, with a bookmark for each; `print` prints them in their order. They wait in a
-queue of their own, behind everything that somebody waits for.""",
+place. So `{"template": {"name": "invoice"}, "name": "invoice-{{ number }}", "items": [{"number": 1}, …]}` makes
+invoices. `merge` also makes one PDF of all, with a bookmark for each; `print` prints them in their order. They wait in
+a queue of their own, behind everything that somebody waits for.""",
     examples={
-        "Three invoices": {
-            "template": {"name": "invoice"},
-            "name": "invoice-{{ number }}",
-            "items": [{"number": "2026-0001"}, {"number": "2026-0002"}, {"number": "2026-0003"}],
-        }
+        "Two letters, each of its own": {
+            "requests": [
+                {
+                    "template": {"content": "Hello {{ name }}!"},
+                    "data": {"name": "Frau Köhler"},
+                    "name": "hello",
+                },
+                {"template": {"content": "Bye {{ name }}!"}, "data": {"name": "Mr Byrne"}, "name": "bye"},
+            ]
+        },
     },
     answers={202: Answer("It is accepted; `Location` says where to ask how far it is.", _BATCH, ("Location",))},
     errors={
@@ -171,7 +177,7 @@ The body is the items, up to a million of them: lines of JSON, one JSON array, o
 the columns; `customer.name` becomes the name of the customer, and all values of a table are texts. `template` is the
 id, shortid or name of a stored one. Send it with `curl --data-binary @invoices.ndjson`.""",
     body={
-        "application/x-ndjson": _LINES,
+        NDJSON: _LINES,
         "text/csv": {"type": "string", "description": "A table with a header; `,`, `;`, tab or `|` between values."},
         JSON: {"type": "array", "items": {"type": "object"}, "description": "The items."},
     },
@@ -196,7 +202,7 @@ LISTING = Operation(
 READ = Operation(
     tag=BATCHES,
     summary="Ask how far a batch is",
-    answers={200: Answer("How far it is.", _BATCH, ("Cache-Control",))},
+    answers={200: Answer("How far it is.", _BATCH)},
     errors={404: _NO_SUCH, 503: _DOWN},
 )
 DOCUMENTS = Operation(
@@ -211,7 +217,7 @@ ARCHIVE = Operation(
     summary="Get the documents of a batch in one ZIP",
     text="Those that are there now, with a `manifest.json` that names all, also those that failed. One ZIP has at most "
     "50,000 of them; `first` and `last` are places in the batch.",
-    answers={200: Answer("The ZIP.", {"application/zip": None}, ("Content-Disposition", "Cache-Control"))},
+    answers={200: Answer("The ZIP.", {"application/zip": None}, ("Content-Disposition",))},
     errors={404: _NO_SUCH, 413: "They are more than one ZIP may have.", 503: _DOWN},
 )
 MERGED = Operation(
