@@ -88,6 +88,9 @@ def seeds(own_farm) -> dict[str, str]:
         path = f"/api/v1/report-history-record/{record['historyRecordId']}/diff/{one['historyRecordId']}"
         eventually(lambda path=path: own_farm.get(path).status_code == 200)
     eventually(lambda: own_farm.get("/api/v1/report-config/label/thumbnail").status_code == 200)
+    batch = {"template": {"name": "label"}, "items": [{}, {}], "merge": True}
+    batch, merged = (own_farm.post("/api/v1/batch", batch).json()["data"]["id"] for _ in range(2))
+    eventually(lambda: own_farm.get(f"/api/v1/batch/{merged}/pdf").status_code == 200)
     return {
         "template_id": template["_id"],
         "key": template["_id"],
@@ -105,6 +108,8 @@ def seeds(own_farm) -> dict[str, str]:
         "other_id": other["historyRecordId"],
         "page": 1,
         "print_task_id": record["printTaskId"],
+        "batch_id": batch,
+        "merged": merged,
         "printer": printer["id"],
     }
 
@@ -157,6 +162,7 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
         "body.templateShortid": [seeds["template_shortid"]],
         "body.scheduleId": [seeds["schedule_id"]],
         "body.printerName": ["WarehousePrinter01"],
+        "query.template": ["label"],
         "body.fileBase64": ["JVBERi0xLjcK"],
         "body.lease": [f"{seeds['print_task_id']}.1"],
         "query.reportConfig": ["label"],
@@ -210,6 +216,8 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
                 },
             },
             {"include-path-regex": "^/api/v1/printer", "parameters": {"path.key": seeds["printer"]}},
+            # The same: while it is made once more, there is none.
+            {"include-name": "GET /api/v1/batch/{batch_id}/pdf", "parameters": {"path.batch_id": seeds["merged"]}},
             *(
                 {"include-name": name, "parameters": {"path.key": key}}
                 for name, key in (
