@@ -20,7 +20,7 @@ import itertools
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, case, func, insert, null, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, null, or_, select, update
 from sqlalchemy.orm import defer
 
 from shared.database import changed, core, now, won
@@ -65,7 +65,8 @@ MOST_PUT_OFFS_KEPT = 10
 
 
 # Made once: a statement that is put together anew for each render costs more than running it does.
-_SUBMIT_MANY = insert(cast("Table", Render.__table__))
+_RENDERS = cast("Table", Render.__table__)
+_SUBMIT_MANY = insert(_RENDERS)
 _SUBMIT = _SUBMIT_MANY.returning(Render.submitted_at)
 # For whoever asks how a render is doing: not its template and data, which may be large.
 LIGHT = (defer(Render.content, raiseload=True), defer(Render.data, raiseload=True))
@@ -190,7 +191,7 @@ def claim_next(session: Session, queues: Sequence[str], claimant: Claimant) -> C
         claimant: Who takes it.
     """
     for queue in queues:
-        found = _claim_waiting(session, (Render.queue == queue,), 1, claimant)
+        found = claimed(session, _CLAIM_NEXT, claimant, most=1, its_queue=queue)
         if found:
             return found[0]
     return None
@@ -206,56 +207,83 @@ def claim_alike(session: Session, first: Claimed, claimant: Claimant, *, most: i
         most: How many at most.
         sharers: How many children share what waits: no more than one's share is taken.
     """
-    alike = (
-        Render.queue == first.queue,
-        Render.template_version_id == first.template_version_id,
-        Render.recipe == first.recipe,
-        Render.content.is_(None),
-        # One that was lost may be lost again, and its neighbours with it.
-        Render.attempt == 0,
-    )
-    some = select(Render.id).where(Render.state == State.QUEUED, *alike).limit(most * sharers).subquery()
-    share = -(-(session.scalar(select(func.count()).select_from(some)) or 0) // sharers)
+    alike = {"its_queue": first.queue, "its_version": first.template_version_id, "its_recipe": first.recipe}
+    some = core(session).scalar(_COUNT_ALIKE, {**alike, "some": most * sharers})
+    share = -(-(some or 0) // sharers)
     if not share:
         return []
-    return _claim_waiting(session, alike, min(share, most), claimant)
+    return claimed(session, _CLAIM_ALIKE, claimant, most=min(share, most), **alike)
 
 
-def _claim_waiting(session: Session, conditions: Sequence[Any], most: int, claimant: Claimant) -> list[Claimed]:
+def claiming(*conditions: ColumnElement[bool]) -> Any:
+    """Shape the statement with which `claimed` takes renders that wait, and for which all of these hold.
+
+    A statement is shaped once and run often: putting it together costs more than running it does.
+    """
     # Where rows can be locked, one that another is just taking is passed over, not waited for.
     waiting = (
-        select(Render.id)
-        .where(*conditions, Render.state == State.QUEUED, _is_due())
-        .order_by(Render.queued_at)
-        .limit(most)
+        select(_RENDERS.c.id)
+        .where(*conditions, _is_in(CLAIM.before), _is_due())
+        .order_by(_RENDERS.c.queued_at)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         # PostgreSQL may run a subquery more than once, and lock other rows each time; this it does not.
         .cte("waiting")
     )
-    statement = (
-        update(Render)
-        .where(Render.id.in_(select(waiting.c.id)), Render.state.in_(CLAIM.before))
-        .values(state=CLAIM.after, **_claimed_by(claimant))
-        .returning(*_CLAIMED)
-        .execution_options(synchronize_session=False)
+    return (
+        update(_RENDERS)
+        .where(_RENDERS.c.id.in_(select(waiting.c.id)), _is_in(CLAIM.before))
+        .values(
+            state=CLAIM.after.value,
+            worker_id=bindparam("claimer"),
+            child_pid=bindparam("child"),
+            attempt=_RENDERS.c.attempt + 1,
+            started_at=now(),
+            deadline_at=now(_RENDERS.c.timeout + bindparam("grace") + OVERDUE_SECONDS),
+        )
+        .returning(*(_RENDERS.c[field.name] for field in fields(Claimed)))
     )
-    taken = [Claimed(**row._mapping) for row in session.execute(statement)]  # noqa: SLF001  # Its public name.
+
+
+def claimed(session: Session, statement: Any, claimant: Claimant, *, most: int, **values: Any) -> list[Claimed]:
+    """Take renders, and return them in the order in which they waited.
+
+    Args:
+        session: A writing transaction.
+        statement: As of `claiming`.
+        claimant: Who takes them.
+        most: How many at most.
+        values: What the statement's conditions ask for.
+    """
+    who = {"claimer": claimant.worker_id, "child": claimant.child_pid, "grace": claimant.grace}
+    rows = core(session).execute(statement, {**who, "most": most, **values})
+    taken = [Claimed(**row._mapping) for row in rows]  # noqa: SLF001  # Its public name.
     return sorted(taken, key=lambda one: (one.queued_at, one.id))
 
 
 def _is_due() -> ColumnElement[bool]:
     """One that was put off is not taken before its time, whoever comes for it."""
-    return or_(Render.attempt == 0, Render.queued_at <= now())
+    return or_(_RENDERS.c.attempt == 0, _RENDERS.c.queued_at <= now())
 
 
-def _claimed_by(claimant: Claimant) -> dict[str, Any]:
-    return {
-        "worker_id": claimant.worker_id,
-        "child_pid": claimant.child_pid,
-        "attempt": Render.attempt + 1,
-        "started_at": now(),
-        "deadline_at": now(Render.timeout + claimant.grace + OVERDUE_SECONDS),
-    }
+def _is_in(states: Sequence[State]) -> ColumnElement[bool]:
+    # Not "IN (...)", whose list SQLAlchemy writes out anew each time.
+    return or_(*(_RENDERS.c.state == state.value for state in states))
+
+
+_ALIKE = (
+    _RENDERS.c.queue == bindparam("its_queue"),
+    _RENDERS.c.template_version_id == bindparam("its_version"),
+    _RENDERS.c.recipe == bindparam("its_recipe"),
+    _RENDERS.c.content.is_(None),
+    # One that was lost may be lost again, and its neighbours with it.
+    _RENDERS.c.attempt == 0,
+)
+_CLAIM_NEXT = claiming(_RENDERS.c.queue == bindparam("its_queue"))
+_CLAIM_ALIKE = claiming(*_ALIKE)
+_COUNT_ALIKE = select(func.count()).select_from(
+    select(_RENDERS.c.id).where(_is_in(CLAIM.before), *_ALIKE).limit(bindparam("some")).subquery()
+)
 
 
 def succeed(session: Session, render_id: str, *, attempt: int, result: Result) -> bool:
@@ -307,9 +335,28 @@ def fail(
     )
 
 
+def _ending(transition: Transition) -> Any:
+    """Shape the statement that ends the attempt which holds a render."""
+    return (
+        update(_RENDERS)
+        .where(
+            _RENDERS.c.id == bindparam("its_id"),
+            _is_in(transition.before),
+            _RENDERS.c.attempt == bindparam("its_attempt"),
+        )
+        .values(state=transition.after.value, finished_at=now())
+        .returning(_RENDERS.c.followed)
+    )
+
+
+_ENDINGS = {transition.name: _ending(transition) for transition in (SUCCEED, FAIL)}
+
+
 def _end(session: Session, transition: Transition, render_id: str, attempt: int, **values: Any) -> bool:
-    statement = _move(transition, render_id, attempt=attempt).values(finished_at=now(), **values)
-    if _ended(session, render_id, statement):
+    whose = {"its_id": render_id, "its_attempt": attempt}
+    followed = core(session).execute(_ENDINGS[transition.name], whose | values).scalar_one_or_none()
+    if followed is not None:
+        _settle(session, render_id, followed=followed)
         return True
     # Whoever did not hear whether the commit came through asks again, and is told what became of it.
     so_ended = select(Render.attempt).where(Render.id == render_id, Render.state == transition.after)
@@ -490,9 +537,14 @@ def _ended(session: Session, render_id: str, statement: Any) -> bool:
     """Write an end, and bring what waits for it up to date; False when the end was not won."""
     returning = statement.returning(Render.followed).execution_options(synchronize_session=False)
     followed = session.execute(returning).scalar_one_or_none()
+    if followed is not None:
+        _settle(session, render_id, followed=followed)
+    return followed is not None
+
+
+def _settle(session: Session, render_id: str, *, followed: bool) -> None:
     if followed:
         # Imported here, as it reads states and causes from this module.
         from shared import aftermath  # noqa: PLC0415
 
         aftermath.settle(session, render_id)
-    return followed is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import bindparam
+
 from shared import liveness, renders
 from shared.identifiers import new_id
 from shared.liveness import WorkerIdentity
@@ -39,7 +41,8 @@ def claimed(database, render_id, *, worker_id="worker-1", child_pid=1) -> Render
 def claim(session, render_id, *, worker_id="worker-1", child_pid=1) -> Render | None:
     """Claim this one: workers claim what waits longest, by the same statement."""
     claimant = renders.Claimant(worker_id, child_pid, 5)
-    found = renders._claim_waiting(session, [Render.id == render_id], 1, claimant)
+    statement = renders.claiming(Render.__table__.c.id == bindparam("render"))
+    found = renders.claimed(session, statement, claimant, most=1, render=render_id)
     return session.get(Render, render_id, populate_existing=True) if found else None
 
 
