@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from typing import IO, TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from shared.storage import CHUNK_BYTES
 from shared.submissions import TemplateChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -66,9 +67,10 @@ def create() -> Response:
         else _printing(printing.printer_name, printing.number_of_copies, printing.options.given),
         created_by=caller(),
     )
-    if body.requests is None:
-        return _accepted(order, batch_sources.of_values(body.items or ()))
-    return _accepted(order, map(_request, body.requests))
+    with _admitting(order):
+        if body.requests is None:
+            return _accepted(order, batch_sources.of_values(body.items or ()))
+        return _accepted(order, map(_request, body.requests))
 
 
 @blueprint.post("/upload")
@@ -96,7 +98,8 @@ def upload() -> Response:
         printing=None if query.printer_name is None else _printing(query.printer_name, query.number_of_copies, {}),
         created_by=caller(),
     )
-    with tempfile.TemporaryFile() as file:
+    # Before gigabytes are read in vain.
+    with _admitting(order), tempfile.TemporaryFile() as file:
         _spool(file)
         file.seek(0)
         return _accepted(order, batch_sources.items(file, media_type, longest=farm.settings.max_body_bytes))
@@ -276,16 +279,21 @@ def _document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _accepted(order: BatchOrder, items: Iterable[Any]) -> Response:
+@contextlib.contextmanager
+def _admitting(order: BatchOrder) -> Iterator[None]:
+    """Let a batch in, if there is room for it, and a printer that can do what is asked."""
     farm = gateway.current()
     if order.printing is not None:
         with farm.database.writing() as session:
             # Now, and not when the first of a million documents comes to be printed.
             printers.wished(session, **order.printing)
     with farm.intake.admitting(queue=batches.QUEUE, client=order.created_by):
-        batch = batches.accept(
-            farm.database, farm.storage, farm.settings, order, items, recipe_states=farm.recipe_states()
-        )
+        yield
+
+
+def _accepted(order: BatchOrder, items: Iterable[Any]) -> Response:
+    farm = gateway.current()
+    batch = batches.accept(farm.database, farm.storage, farm.settings, order, items, recipe_states=farm.recipe_states())
     farm.ring(Errand(Kind.BATCH, batch.id, batch.trace_id))
     answer = success(shown(batch), status=202)
     answer.headers["Location"] = links.absolute("batches.read", batch_id=batch.id)

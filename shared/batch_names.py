@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME_LENGTH = 200
+PLACE_LENGTH = 10
 # The item's place in the batch, counted from 1.
 INDEX = "_index"
 _PLACE = re.compile(r"\{\{\s*([^\W\d][\w-]*(?:\.[\w-]+)*)\s*\}\}")
@@ -77,6 +78,17 @@ def pattern_of(text: str, *, field: str = "name") -> NamePattern:
             field=field,
         )
     return NamePattern(text, parts)
+
+
+def default_for(name: str | None) -> str:
+    """Return the pattern that counts: ``invoice-{{ _index }}``.
+
+    Args:
+        name: What the documents are called without their places; it may be anything.
+    """
+    # Short enough that the place, which tells them apart, is not cut off.
+    text = re.sub(r"[{}%]", "-", name or "")[: NAME_LENGTH - PLACE_LENGTH]
+    return f"{text}-{{{{ {INDEX} }}}}"
 
 
 def _looked_up(data: Mapping[str, Any], path: str) -> str:

@@ -171,7 +171,7 @@ def _batch_of(database: Database, settings: Settings, order: BatchOrder, recipe_
         trace_id=order.trace_id,
         state=State.RUNNING,
         kind=Kind.REQUESTS,
-        name=order.name or f"{DEFAULT_REPORT_NAME}-{{{{ {batch_names.INDEX} }}}}",
+        name=order.name or batch_names.default_for(DEFAULT_REPORT_NAME),
         queue=QUEUE,
         public=order.public,
         keep=order.keep,
@@ -196,7 +196,7 @@ def _batch_of(database: Database, settings: Settings, order: BatchOrder, recipe_
             batch.template_shortid, batch.template_name = chosen.template.shortid, chosen.template.name
         batch.engine, batch.recipe = chosen.engine, chosen.recipe
         batch.timeout = chosen.timeout if order.timeout is None else batch.timeout
-        batch.name = order.name or f"{batch.template_name}-{{{{ {batch_names.INDEX} }}}}"
+        batch.name = order.name or batch_names.default_for(batch.template_name)
     batch.name = _without_extension(batch.name)
     batch_names.pattern_of(batch.name)
     return batch
@@ -246,7 +246,7 @@ class _RequestReader:
             chosen = submissions.choose(self._database, request.template, self._settings, self._recipe_states)
             self._chosen[request.template] = chosen
         template = chosen.template
-        default = f"{template.name if template else DEFAULT_REPORT_NAME}-{{{{ {batch_names.INDEX} }}}}"
+        default = batch_names.default_for(template.name if template else DEFAULT_REPORT_NAME)
         pattern = batch_names.pattern_of(_without_extension(request.name or self._order.name or default))
         try:
             name = pattern.name_of(request.data, number)

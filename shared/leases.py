@@ -150,8 +150,12 @@ def waiting(session: Session, model: type[Work], *, older_than: float, limit: in
     return [(key, trace_id) for key, trace_id in rows]
 
 
-def _end(session: Session, model: type[Work], key: str, attempt: int, **values: Any) -> bool:
-    return won(session, _held(model, key, attempt).values(finished_at=now(), lease_until=None, **values))
+def _end(session: Session, model: type[Work], key: str, attempt: int, *, state: State, **values: Any) -> bool:
+    ended = _held(model, key, attempt).values(state=state, finished_at=now(), lease_until=None, **values)
+    if won(session, ended):
+        return True
+    # Whoever did not hear whether the commit came through asks again, and is told what became of it.
+    return session.scalar(select(model.attempt).where(_key(model) == key, model.state == state)) == attempt
 
 
 def _held(model: type[Work], key: str, attempt: int) -> Update:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 
 from shared.database import Database
-from shared.models import HistoryRecord, PrintTask, Render, Report, Thumbnail
+from shared.models import Batch, HistoryRecord, PrintTask, Render, Report, Thumbnail
 from shared.renders import LIGHT
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ def collect(settings: Settings, trace_id: str) -> list[Entry]:
     database = Database(settings.database)
     try:
         with database.reading() as session:
-            entries = [*_of_renders(session, trace_id), *_of_history(session, trace_id)]
+            entries = [
+                *_of_batches(session, trace_id),
+                *_of_renders(session, trace_id),
+                *_of_history(session, trace_id),
+            ]
             derived = select(PrintTask.trace_id).join(HistoryRecord).where(HistoryRecord.trace_id == trace_id)
             trace_ids = {trace_id, *session.scalars(derived)}
     finally:
@@ -75,6 +79,17 @@ def formatted(entries: Iterable[Entry], *, as_json: bool) -> Iterator[str]:
                 f"{name}={value}" for name, value in entry.details.items() if value not in (None, "", [])
             )
             yield f"{moment}  {since:>10}  {entry.source:<9} {entry.event:<20} {details}".rstrip()
+
+
+def _of_batches(session: Session, trace_id: str) -> Iterator[Entry]:
+    # Its documents have traces of their own, which begin with this one.
+    for batch in session.scalars(select(Batch).where(Batch.trace_id == trace_id)):
+        named = {"batch": batch.id, "documents": batch.total}
+        details = {"template": batch.template_name, "name": batch.name, "by": batch.created_by}
+        yield Entry(batch.created_at, "database", "batch", named | details)
+        if batch.finished_at:
+            ended = {"succeeded": batch.succeeded, "failed": batch.failed, "printed": batch.printed or None}
+            yield Entry(batch.finished_at, "database", f"batch {batch.state}", named | ended)
 
 
 def _of_renders(session: Session, trace_id: str) -> Iterator[Entry]:
@@ -144,6 +159,8 @@ def _of_render(render: Render) -> Iterator[Entry]:
             "recipe": render.recipe,
             "from": render.source,
             "by": render.created_by,
+            "batch": render.batch_id,
+            "place": render.batch_index,
         },
     )
     for loss in render.losses:

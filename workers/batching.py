@@ -35,7 +35,9 @@ PAUSE_SECONDS = 0.25
 TROUBLE_SECONDS = 5
 # What a pause still lets through, and what others of the same queue may find before them, is this much work.
 AHEAD_SECONDS = 4
-FEWEST_AHEAD, MOST_AHEAD = 2 * batches.SLICE_ITEMS, 5000
+FEWEST_AHEAD = 2 * batches.SLICE_ITEMS
+# All batches together: what waits counts against the limits of the queue and of their senders.
+MOST_AHEAD = 5000
 RATE_SECONDS = 20
 # Counting a million renders takes a while: it may take this share of the time.
 COUNTING_SHARE = 0.05
@@ -98,6 +100,7 @@ class BatchKeeper:
         self._ring = ring
         self._is_told_to_go = is_told_to_go
         self._paces: dict[str, _Pace] = {}
+        self._share = MOST_AHEAD
         self._merging: tuple[str, subprocess.Popen[bytes]] | None = None
 
     def work(self) -> None:
@@ -109,6 +112,7 @@ class BatchKeeper:
                 if not found:
                     return
                 had_trouble = False
+                self._share = MOST_AHEAD // len(found)
                 for batch in found:
                     had_trouble |= not self._see_to(batch)
                 time.sleep(TROUBLE_SECONDS if had_trouble else PAUSE_SECONDS)
@@ -178,7 +182,7 @@ class BatchKeeper:
 
     def _feed(self, batch: Batch, waiting: int, rate: float | None) -> int:
         """Hand out as much as is made in some seconds, and return how many that are."""
-        wanted = min(max(round((rate or 0) * AHEAD_SECONDS), FEWEST_AHEAD), MOST_AHEAD)
+        wanted = max(min(round((rate or 0) * AHEAD_SECONDS), self._share), FEWEST_AHEAD)
         fed = 0
         while waiting + fed < wanted and not self._is_told_to_go():
             wakes = self._feed_some(batch)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import stamina
+
 from shared import history, leases, thumbnails
 from shared.database import DATABASE_AWAY
 from shared.models import Render, Thumbnail
@@ -27,7 +29,10 @@ from workers import patience
 from workers.poppler import BOUNDED, NO_PAGES, SAID_CHARACTERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL.ImageFile import ImageFile
+    from sqlalchemy.orm import Session
 
     from shared.database import Database
     from shared.settings import Settings
@@ -40,6 +45,8 @@ BYTES_PER_PIXEL = 3
 PAGE_SECONDS = 30
 # With fetching the document, asking pdfinfo, and storing the picture.
 LEASE_SECONDS = 180
+# Within the lease, and with a thread of the worker that waits meanwhile.
+END_SECONDS = 30
 UNDRAWN = "pdftoppm ended before it had drawn the first page, which is broken or needs too much memory or time"
 PROGRAMS = ("pdfinfo", "pdftoppm")
 
@@ -102,8 +109,8 @@ class ThumbnailMaker:
     def make(self, render_id: str) -> None:
         """Make the thumbnail of a render, if it can be claimed.
 
-        What a broken document brings is in the row. When the storage is away, it is put off; when the database is, the
-        attempt is left to its lease, and another one is made later.
+        What a broken document brings is in the row. When the storage is away, it is put off; a database that is away is
+        waited for, and if that takes too long, the attempt is left to its lease, and another one is made later.
         """
         try:
             work = self._claim(render_id)
@@ -159,8 +166,8 @@ class ThumbnailMaker:
             media_type=thumbnails.MEDIA_TYPE,
             metadata={"trace-id": work.trace_id, "render-id": work.render_id, "attempt": str(work.attempt)},
         )
-        with self._database.writing() as session:
-            won = leases.succeed(
+        won = self._write(
+            lambda session: leases.succeed(
                 session,
                 Thumbnail,
                 work.render_id,
@@ -171,6 +178,7 @@ class ThumbnailMaker:
                 width=picture.width,
                 height=picture.height,
             )
+        )
         if not won:
             self._remove(key)
             return {"outcome": "superseded"}
@@ -179,8 +187,9 @@ class ThumbnailMaker:
         return {"outcome": "succeeded", "bytes": len(picture.content), "object": key}
 
     def _failed(self, work: Work, reason: str) -> dict[str, Any]:
-        with self._database.writing() as session:
-            won = leases.fail(session, Thumbnail, work.render_id, attempt=work.attempt, error=reason)
+        won = self._write(
+            lambda session: leases.fail(session, Thumbnail, work.render_id, attempt=work.attempt, error=reason)
+        )
         return {"outcome": "failed" if won else "superseded", "error": reason}
 
     def _waiting(self, work: Work, error: Exception) -> dict[str, Any]:
@@ -189,9 +198,17 @@ class ThumbnailMaker:
             log.warning("storage refuses a thumbnail", error=str(error))
             return self._failed(work, "the storage answers, but not for this one")
         seconds = patience.delay(work.put_offs)
-        with self._database.writing() as session:
-            leases.put_off(session, Thumbnail, work.render_id, attempt=work.attempt, seconds=seconds)
+        self._write(
+            lambda session: leases.put_off(session, Thumbnail, work.render_id, attempt=work.attempt, seconds=seconds)
+        )
         return {"outcome": "put off", "seconds": seconds, "error": str(error)}
+
+    def _write(self, write: Callable[[Session], bool]) -> bool:
+        """Write an end, waiting for a database that is away: else nobody would look at it before its lease is over."""
+        for again in stamina.retry_context(on=DATABASE_AWAY, attempts=None, timeout=END_SECONDS):
+            with again, self._database.writing() as session:
+                return write(session)
+        raise AssertionError("unreachable")
 
     def _fetch(self, work: Work, document: Any) -> None:
         if work.document_key is None:

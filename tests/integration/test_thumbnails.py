@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import tempfile
@@ -16,7 +17,7 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from shared import leases, renders, thumbnails
-from shared.database import now
+from shared.database import DatabaseAwayError, now
 from shared.errands import Errand, Kind
 from shared.exceptions import ConflictError, NotFoundError
 from shared.models import Render, RetiredObject, Thumbnail
@@ -197,6 +198,34 @@ def test_a_storage_that_is_away_costs_an_attempt_and_no_thumbnail(database, make
     maker().make(record.render_id)
 
     assert (row(database, record).state, row(database, record).attempt) == ("succeeded", 2)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_database_that_is_away_at_the_end_is_waited_for(database, storage, settings, recorded, committed):
+    record = recorded(records.PDF)
+
+    class Breaking:
+        """A database whose second transaction breaks: in its commit, or right after it."""
+
+        count = 0
+
+        @contextlib.contextmanager
+        def writing(self):
+            self.count += 1
+            with database.writing() as session:
+                yield session
+                if self.count == 2 and not committed:
+                    raise DatabaseAwayError("the connection broke")
+            if self.count == 2:
+                raise DatabaseAwayError("the connection broke")
+
+    breaking = Breaking()
+    ThumbnailMaker(settings=settings, database=breaking, storage=storage, worker_id="w").make(record.render_id)
+
+    assert breaking.count == 3
+    assert (row(database, record).state, row(database, record).attempt) == ("succeeded", 1)
+    # Whoever does not hear of the commit does not take the picture for another attempt's.
+    assert pictures(storage) == [row(database, record).blob_key]
 
 
 def test_a_storage_that_answers_and_never_hands_the_document_out_ends_it(database, maker, recorded, storage):

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.batch_names import pattern_of
+from shared.batch_names import default_for, pattern_of
 from shared.exceptions import InvalidRequestError
 
 
@@ -52,3 +52,11 @@ def test_data_that_gives_no_name_is_refused(data, says):
 def test_the_place_alone_asks_for_no_data():
     assert not pattern_of("invoice-{{ _index }}").asks_for_data
     assert pattern_of("{{ _index }}-{{ number }}").asks_for_data
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [("invoice", "invoice-7"), ("{{ x }} {% y", "-- x -- -- y-7"), ("x" * 300, "x" * 190 + "-7"), (None, "-7")],
+)
+def test_what_has_no_name_is_counted(template, name):
+    assert pattern_of(default_for(template)).name_of({}, 7) == name
