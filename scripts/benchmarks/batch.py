@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.contenders import Contender
 
 POLL_SECONDS = 0.5
+BESIDE_SECONDS = 15.0
 # Zerodha's night: so many documents, in so long. https://zerodha.tech/blog/1-5-million-pdfs-in-25-minutes/
 NIGHT_DOCUMENTS, NIGHT_SECONDS = 1_500_000, 25 * 60
 
@@ -40,6 +42,11 @@ def add_to(names: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--least", type=float, default=0.0, help="smallest median ratio that is no failure (0)")
     parser.add_argument(
         "--most-cpu", type=float, default=float("inf"), help="ms of processor time for each that are no failure"
+    )
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="how long a client waits for a document, with and without a batch",
     )
     parser.set_defaults(measure=measure)
 
@@ -71,16 +78,32 @@ def measure(options: argparse.Namespace) -> int:
                 one["raw"] = raw.of_document(document, options.recipe)
             turns.append(one)
             print(f"turn {turn + 1}: {one['batch']['perSecond']:.1f} a second", file=sys.stderr)
+        waits = _beside(options, farm, items) if options.beside else None
     ratio = None
     if options.against:
         ratio = ratios([one["batch"]["perSecond"] for one in turns], [one["raw"]["perSecond"] for one in turns])
     told = {"measurement": "batch", "documents": options.documents, "servers": options.servers}
-    result = loads.circumstances(options) | told | {"turns": turns, "ratio": ratio}
+    result = loads.circumstances(options) | told | {"turns": turns, "ratio": ratio, "beside": waits}
     spent = statistics.median(one["batch"]["cpuMsPerDocument"] for one in turns)
     result["coresForTheNight"] = NIGHT_DOCUMENTS * spent / 1000 / NIGHT_SECONDS
     loads.show(result, table(result), options.json)
     is_slow = ratio is not None and ratio["median"] < options.least
     return int(is_slow or spent > options.most_cpu)
+
+
+def _beside(options: argparse.Namespace, farm: Contender, items: IO[bytes]) -> dict[str, Any]:
+    """Measure how long a document is waited for, by itself and while a batch is made."""
+    options.concurrency, options.window = 1, None
+    work = dataclasses.replace(loads.order(options, farm, stored=False), seconds=BESIDE_SECONDS)
+    found = {"alone": loads.load(farm, work).figures["latencyMs"]}
+    items.seek(0)
+    sent = _upload(farm, items)
+    found["beside"] = loads.load(farm, work, rest=False).figures["latencyMs"]
+    state = _asked(f"{farm.url}/api/v1/batch/{sent['id']}")["state"]
+    if state != "running":
+        raise MeasureError(f"The batch was {state} before the client was: give it more documents")
+    _asked(f"{farm.url}/api/v1/batch/{sent['id']}/cancel", b"")
+    return found
 
 
 def _few(data: dict[str, Any]) -> bytes:
@@ -93,9 +116,7 @@ def _made(farm: Contender, items: IO[bytes] | bytes, *, wanted: int) -> dict[str
     before = farm.tree.processor_seconds()
     began = time.monotonic()
     with Watch(farm.tree) as watch:
-        name = farm.body["template"]["name"]
-        headers = {"Content-Type": "application/x-ndjson"}
-        sent = _asked(f"{farm.url}/api/v1/batch/upload?template={name}", items, headers)
+        sent = _upload(farm, items)
         accepted = time.monotonic() - began
         while True:
             found = _asked(f"{farm.url}/api/v1/batch/{sent['id']}")
@@ -117,6 +138,11 @@ def _made(farm: Contender, items: IO[bytes] | bytes, *, wanted: int) -> dict[str
         "cpuMsPerDocumentByProcess": {kind: round(spent * 1000 / wanted, 2) for kind, spent in taken.items()},
         "pssMiB": {"firstQuarter": round(first, 1), "lastQuarter": round(last, 1), "peak": round(watch.peak(), 1)},
     }
+
+
+def _upload(farm: Contender, items: IO[bytes] | bytes) -> dict[str, Any]:
+    address = f"{farm.url}/api/v1/batch/upload?template={farm.body['template']['name']}"
+    return _asked(address, items, {"Content-Type": "application/x-ndjson"})
 
 
 def _asked(url: str, body: IO[bytes] | bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -151,6 +177,10 @@ def table(result: dict[str, Any]) -> str:
     if result["ratio"]:
         shares = spread(result["ratio"]["perTurn"])
         lines.append("ratio: " + " / ".join(f"{shares[name]:.2f}" for name in ("min", "median", "max")))
+    if result["beside"]:
+        for where, waits in result["beside"].items():
+            said = ", ".join(f"{name} {waits[name]:.0f} ms" for name in ("p50", "p95", "p99"))
+            lines.append(f"one client that waits for each document, {where}: {said}")
     lines.append(
         f"{NIGHT_DOCUMENTS:,} documents in {NIGHT_SECONDS // 60} minutes: {result['coresForTheNight']:.1f} cores"
     )

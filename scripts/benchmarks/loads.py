@@ -131,13 +131,14 @@ def warm_up(contender: Contender, work: Order) -> None:
     contender.tree.rest()
 
 
-def load(contender: Contender, work: Order, *, every: float = SAMPLE_SECONDS) -> Load:
+def load(contender: Contender, work: Order, *, every: float = SAMPLE_SECONDS, rest: bool = True) -> Load:
     """Load a farm, and return what it did and took.
 
     Args:
         contender: The farm.
         work: What its clients do.
         every: Seconds between two looks at its memory.
+        rest: Whether what follows a document's end is waited for: it belongs to its price.
 
     Raises:
         MeasureError: It did not do it.
@@ -145,7 +146,8 @@ def load(contender: Contender, work: Order, *, every: float = SAMPLE_SECONDS) ->
     before = contender.tree.processor_seconds()
     with Watch(contender.tree, every=every) as watch:
         outcome = _generated(work)
-    contender.tree.rest()
+    if rest:
+        contender.tree.rest()
     taken = difference(before, contender.tree.processor_seconds())
     done = [(moment, milliseconds) for moment, milliseconds in outcome["done"]]
     if not done:
