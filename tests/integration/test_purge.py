@@ -222,6 +222,7 @@ def caretaker(database, storage, **environment):
         waiting=lambda _: 0,
         publish=nothing,
         ring=nothing,
+        is_told_to_go=lambda: False,
     )
 
 
