@@ -173,11 +173,13 @@ class BatchKeeper:
         began = time.monotonic()
         with self._database.reading() as session:
             found = batch_feeding.counts(session, batch)
+        spent = time.monotonic() - began
         pace.note(found.done)
         if (found.waiting, found.succeeded, found.failed) != (batch.waiting, batch.succeeded, batch.failed):
             with self._database.writing() as session:
                 batch_feeding.note(session, batch, found, rate=pace.rate)
-        pace.due = time.monotonic() + (time.monotonic() - began) / COUNTING_SHARE
+        # Never as long as what is handed out lasts.
+        pace.due = time.monotonic() + min(spent / COUNTING_SHARE, AHEAD_SECONDS / 4)
         return found
 
     def _feed(self, batch: Batch, waiting: int, rate: float | None) -> int:
