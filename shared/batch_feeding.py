@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from shared import batch_names, placement, renders, reports, retirement
 from shared.batches import Kind, Merge, State
-from shared.database import core, now, won
+from shared.database import changed, core, now, won
 from shared.identifiers import new_id
 from shared.models import Batch, BatchSlice, Render, Report
 from shared.render_keys import transient_stem
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+    from shared.batch_names import NamePattern
     from shared.database import Database
     from shared.placement import Place
     from shared.settings import Settings
@@ -74,7 +75,7 @@ def next_slice(session: Session, batch: Batch) -> BatchSlice | None:
     return session.scalars(first.limit(1)).one_or_none()
 
 
-def feed(database: Database, storage: Storage, settings: Settings, batch: Batch, part: BatchSlice) -> Sequence[Wake]:
+def feed(database: Database, storage: Storage, settings: Settings, batch: Batch, part: BatchSlice) -> list[Wake]:
     """Make renders of some items, and return what is to be announced; nothing when it was not this caller's turn.
 
     Args:
@@ -89,7 +90,8 @@ def feed(database: Database, storage: Storage, settings: Settings, batch: Batch,
         FileNotFoundError: They are gone.
     """
     content = storage.get(part.key, sha256=part.sha256, size=part.size)
-    found = [_Item.read(batch, line, part.first + place) for place, line in enumerate(content.splitlines())]
+    pattern = batch_names.pattern_of(batch.name)
+    found = [_Item.read(batch, pattern, line, index) for index, line in enumerate(content.splitlines(), part.first)]
     places = [_place(database, storage, settings, one) for one in found]
     submissions = [one.submission(batch, place) for one, place in zip(found, places, strict=True)]
     try:
@@ -103,12 +105,12 @@ def feed(database: Database, storage: Storage, settings: Settings, batch: Batch,
             reports.create_many(connection, [one.report(batch, at) for one in found], expires_in=batch.expires_in)
     except _NotWonError:
         retirement.remove(database, storage, [place.key for place in places if place.key])
-        return ()
+        return []
     retirement.remove(database, storage, [part.key])
     return [Wake(one.render_id, one.queue, one.trace_id, one.timeout) for one in submissions]
 
 
-def remake(session: Session, batch: Batch) -> Sequence[Wake]:
+def remake(session: Session, batch: Batch) -> list[Wake]:
     """Submit some of a batch's failed renders once more, and return what is to be announced.
 
     The report stays, and with it the link; the failed render is left to the sweep.
@@ -118,7 +120,7 @@ def remake(session: Session, batch: Batch) -> Sequence[Wake]:
         batch: A batch whose ``remake_before`` says which.
     """
     if not won(session, update(Batch).where(*_is_running(batch)).values(state=State.RUNNING)):
-        return ()
+        return []
     failed = session.execute(
         select(Render, Report.id)
         .join(Report, Report.render_id == Render.id)
@@ -128,7 +130,7 @@ def remake(session: Session, batch: Batch) -> Sequence[Wake]:
         .limit(SOME)
     ).all()
     if not failed:
-        return ()
+        return []
     version_id = batch.remake_version_id
     submissions = [
         Submission(
@@ -172,16 +174,12 @@ def has_been_remade(session: Session, batch: Batch) -> bool:
 def note(session: Session, batch: Batch, found: Counts, *, rate: float | None) -> None:
     """Write down how a batch is getting on."""
     values = {"waiting": found.waiting, "succeeded": found.succeeded, "failed": found.failed, "rate": rate}
-    session.execute(
-        update(Batch).where(Batch.id == batch.id).values(**values).execution_options(synchronize_session=False)
-    )
+    changed(session, update(Batch).where(Batch.id == batch.id).values(**values))
 
 
 def note_trouble(session: Session, batch: Batch, error: str) -> None:
     """Write down why a batch does not go on."""
-    session.execute(
-        update(Batch).where(Batch.id == batch.id).values(error=error).execution_options(synchronize_session=False)
-    )
+    changed(session, update(Batch).where(Batch.id == batch.id).values(error=error))
 
 
 def complete(session: Session, batch: Batch) -> bool:
@@ -209,7 +207,7 @@ def drop_slices(session: Session, batch: Batch) -> list[str]:
     """Forget items of a cancelled batch that are no renders, and return the keys of some that were."""
     some = select(BatchSlice.key).where(BatchSlice.batch_id == batch.id).limit(SOME)
     keys = list(session.scalars(some))
-    session.execute(delete(BatchSlice).where(BatchSlice.key.in_(keys)).execution_options(synchronize_session=False))
+    changed(session, delete(BatchSlice).where(BatchSlice.key.in_(keys)))
     retirement.retire(session, keys)
     return keys
 
@@ -254,13 +252,12 @@ class _Item:
     report_id: str
 
     @classmethod
-    def read(cls, batch: Batch, line: bytes, index: int) -> _Item:
+    def read(cls, batch: Batch, pattern: NamePattern, line: bytes, index: int) -> _Item:
         """Read what `shared.batches` wrote."""
         if batch.kind == Kind.REQUESTS:
             said = from_json(line)
             data = json.dumps(said.pop("data"), separators=(",", ":"))
             return cls(index, said, data, said["name"], new_id(), new_id())
-        pattern = batch_names.pattern_of(batch.name)
         name = pattern.name_of(from_json(line) if pattern.asks_for_data else {}, index)
         return cls(index, {}, line.decode(), name, new_id(), new_id())
 

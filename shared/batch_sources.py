@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 NDJSON, CSV, ARRAY = "application/x-ndjson", "text/csv", "application/json"
-# What people send them as, and how their files end.
+# What people send them as.
 MEDIA_TYPES = {
     NDJSON: NDJSON,
     "application/ndjson": NDJSON,
@@ -30,7 +30,6 @@ MEDIA_TYPES = {
     "application/csv": CSV,
     ARRAY: ARRAY,
 }
-EXTENSIONS = {"ndjson": NDJSON, "jsonl": NDJSON, "csv": CSV, "json": ARRAY}
 _SEPARATORS = ",;\t|"
 _SHOWN = 80
 

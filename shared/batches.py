@@ -479,12 +479,6 @@ def under_way(session: Session) -> Sequence[Batch]:
     return session.scalars(select(Batch).where(Batch.settled_at.is_(None)).order_by(Batch.id)).all()
 
 
-def keeps_versions(session: Session) -> bool:
-    """Say whether requests wait whose templates' versions no row names."""
-    waiting = select(Batch.id).where(Batch.kind == Kind.REQUESTS, Batch.settled_at.is_(None)).limit(1)
-    return session.scalar(waiting) is not None
-
-
 def _change(session: Session, batch_id: str, what: str, before: Sequence[State], **values: Any) -> Batch:
     statement = update(Batch).where(Batch.id == batch_id, Batch.state.in_(before)).values(**values)
     batch = find(session, batch_id)

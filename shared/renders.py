@@ -114,7 +114,7 @@ POISON = Transition("poison", (State.RUNNING,), State.FAILED)
 TRANSITIONS = (CLAIM, SUCCEED, FAIL, CANCEL, WITHDRAW, LOSE, GIVE_BACK, POISON)
 
 
-_CLAIMED = tuple(getattr(Render, field.name) for field in fields(Claimed))
+_CLAIMED = tuple(_RENDERS.c[field.name] for field in fields(Claimed))
 
 
 def submit(transaction: Session | Connection, submission: Submission) -> SubmittedRender:
@@ -241,7 +241,7 @@ def claiming(*conditions: ColumnElement[bool]) -> Any:
             started_at=now(),
             deadline_at=now(_RENDERS.c.timeout + bindparam("grace") + OVERDUE_SECONDS),
         )
-        .returning(*(_RENDERS.c[field.name] for field in fields(Claimed)))
+        .returning(*_CLAIMED)
     )
 
 

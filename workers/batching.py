@@ -198,14 +198,14 @@ class BatchKeeper:
         with self._database.reading() as session:
             part = batch_feeding.next_slice(session, batch)
         if part is not None:
-            return list(batch_feeding.feed(self._database, self._storage, self._settings, batch, part))
+            return batch_feeding.feed(self._database, self._storage, self._settings, batch, part)
         if batch.remake_before is None:
             return []
         with self._database.writing() as session:
             wakes = batch_feeding.remake(session, batch)
             if not wakes:
                 batch_feeding.has_been_remade(session, batch)
-        return list(wakes)
+        return wakes
 
     def _cancel(self, batch: Batch) -> None:
         while not self._is_told_to_go():
