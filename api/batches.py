@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from api.bodies import TemplateBody
     from shared.batch_feeding import Entry
     from shared.models import Batch
 
@@ -55,7 +54,7 @@ def create() -> Response:
     printing = body.printing
     order = BatchOrder(
         trace_id=g.trace_id,
-        template=None if body.template is None else _choice(body.template),
+        template=None if body.template is None else body.template.choice,
         name=body.name,
         timeout=_seconds(body.options.timeout),
         public=wish.public,
@@ -343,21 +342,9 @@ def _spool(file: IO[bytes]) -> None:
         raise BadRequest("The body could not be read to its end")
 
 
-def _choice(body: TemplateBody) -> TemplateChoice:
-    return TemplateChoice(
-        template_id=body.id,
-        shortid=body.shortid,
-        name=body.name,
-        version=body.version,
-        content=body.content,
-        engine=body.engine,
-        recipe=body.recipe,
-    )
-
-
 def _request(body: BatchRequestBody) -> BatchRequest:
     return BatchRequest(
-        template=_choice(body.template), data=body.data, name=body.name, timeout=_seconds(body.options.timeout)
+        template=body.template.choice, data=body.data, name=body.name, timeout=_seconds(body.options.timeout)
     )
 
 

@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 
 from api.errors import InvalidBodyError
 from shared.durations import duration
+from shared.submissions import TemplateChoice
 
 SHOWN_CHARACTERS = 80
 MOST_PROBLEMS = 20
@@ -109,6 +110,19 @@ class TemplateBody(Strict):
     content: Text | None = None
     engine: Text | None = None
     recipe: Text | None = None
+
+    @property
+    def choice(self) -> TemplateChoice:
+        """What it says, for those who find templates."""
+        return TemplateChoice(
+            template_id=self.id,
+            shortid=self.shortid,
+            name=self.name,
+            version=self.version,
+            content=self.content,
+            engine=self.engine,
+            recipe=self.recipe,
+        )
 
 
 class ReportsBody(Strict):

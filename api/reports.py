@@ -16,7 +16,7 @@ from api.openapi.operations import reports as operations
 from shared import outcomes, render_status, reports, sweeps
 from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.renders import State
-from shared.submissions import Accepted, Order, ReportWish, TemplateChoice, accept
+from shared.submissions import Accepted, Order, ReportWish, accept
 
 if TYPE_CHECKING:
     from api.bodies import ReportsBody
@@ -43,15 +43,7 @@ def render(_name: str = "") -> Response:
     farm = gateway.current()
     order = Order(
         trace_id=g.trace_id,
-        template=TemplateChoice(
-            template_id=body.template.id,
-            shortid=body.template.shortid,
-            name=body.template.name,
-            version=body.template.version,
-            content=body.template.content,
-            engine=body.template.engine,
-            recipe=body.template.recipe,
-        ),
+        template=body.template.choice,
         data=body.data,
         report_name=body.options.report_name,
         download=body.options.download if "download" in body.options.model_fields_set else None,

@@ -16,10 +16,11 @@ from sqlalchemy.orm import aliased
 from shared import batch_names, placement, renders, reports, retirement
 from shared.batches import Kind, Merge, State
 from shared.database import changed, core, now, won
-from shared.identifiers import new_id
+from shared.identifiers import new_id, numbered_trace_id
 from shared.models import Batch, BatchSlice, Render, Report
 from shared.render_keys import transient_stem
 from shared.render_values import Submission, Wake
+from shared.submissions import place_data
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 SOURCE = "batch"
 # What is cancelled, or made anew, in one transaction.
 SOME = 500
-_TRACE_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,12 @@ def feed(database: Database, storage: Storage, settings: Settings, batch: Batch,
     """
     content = storage.get(part.key, sha256=part.sha256, size=part.size)
     pattern = batch_names.pattern_of(batch.name)
-    found = [_Item.read(batch, pattern, line, index) for index, line in enumerate(content.splitlines(), part.first)]
-    places = [_place(database, storage, settings, one) for one in found]
+    lines = content.splitlines()
+    found = [_Item.read(batch, pattern, line, index) for index, line in enumerate(lines, part.first)]
+    places = [
+        place_data(database, storage, settings, one.data, render_id=one.render_id, trace_id=one.trace_id)
+        for one in found
+    ]
     submissions = [one.submission(batch, place) for one, place in zip(found, places, strict=True)]
     try:
         with database.writing() as session:
@@ -240,6 +244,7 @@ class _Item:
         said: What it says of its render, where it is a request; else nothing.
         data: Its data, as JSON.
         name: What its document is called.
+        trace_id: Its own trace, which says whose it is.
         render_id: The id of its render.
         report_id: The id of its report.
     """
@@ -248,25 +253,27 @@ class _Item:
     said: dict[str, Any]
     data: str
     name: str
+    trace_id: str
     render_id: str
     report_id: str
 
     @classmethod
     def read(cls, batch: Batch, pattern: NamePattern, line: bytes, index: int) -> _Item:
         """Read what `shared.batches` wrote."""
+        ids = (numbered_trace_id(batch.trace_id, index), new_id(), new_id())
         if batch.kind == Kind.REQUESTS:
             said = from_json(line)
             data = json.dumps(said.pop("data"), separators=(",", ":"))
-            return cls(index, said, data, said["name"], new_id(), new_id())
+            return cls(index, said, data, said["name"], *ids)
         name = pattern.name_of(from_json(line) if pattern.asks_for_data else {}, index)
-        return cls(index, {}, line.decode(), name, new_id(), new_id())
+        return cls(index, {}, line.decode(), name, *ids)
 
     def submission(self, batch: Batch, place: Place) -> Submission:
         """Shape the render."""
         said = self.said
         return Submission(
             render_id=self.render_id,
-            trace_id=_trace_of(batch, self.index),
+            trace_id=self.trace_id,
             queue=batch.queue,
             template_version_id=said.get("version") if said else batch.template_version_id,
             content=said.get("content"),
@@ -294,23 +301,6 @@ class _Item:
             "keep": batch.keep,
             "created_at": at,
         }
-
-
-def _place(database: Database, storage: Storage, settings: Settings, item: _Item) -> Place:
-    return placement.place(
-        database,
-        storage,
-        f"data/{item.render_id}.json",
-        item.data.encode(),
-        inline_bytes=settings.inline_data_bytes,
-        metadata={"render-id": item.render_id},
-    )
-
-
-def _trace_of(batch: Batch, index: int) -> str:
-    """Give each document a trace of its own, which says whose it is."""
-    suffix = f"-{index}"
-    return f"{batch.trace_id[: _TRACE_LENGTH - len(suffix)]}{suffix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from shared import batch_feeding, placement, print_tasks, printers
+from shared import batch_feeding, print_orders
 from shared.database import won
 from shared.exceptions import UnprocessableError
 from shared.history import PDF
-from shared.identifiers import new_id
 from shared.models import Batch, PrintTask
+from shared.print_orders import Wish
 from shared.print_tasks import Status
 from shared.renders import ENDED, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy.orm import Session
+
     from shared.batch_feeding import Entry
     from shared.database import Database
     from shared.storage import Storage
 
-FOLDER = "prints/"
 # In one step; as many are with the printer at once.
 SOME = 20
 
@@ -69,8 +70,12 @@ def step(database: Database, storage: Storage, batch: Batch) -> tuple[bool, Sequ
 def _hand_over(
     database: Database, storage: Storage, batch: Batch, entry: Entry, *, printed: int
 ) -> tuple[str, str] | None:
-    wish = batch.printing or {}
     moved = update(Batch).where(Batch.id == batch.id, Batch.printed == printed).values(printed=entry.index)
+
+    def move(session: Session) -> None:
+        if not won(session, moved):
+            raise UnprocessableError([("printing", "somebody else hands it over")])
+
     with database.reading() as session:
         was = select(PrintTask.id).where(PrintTask.batch_id == batch.id, PrintTask.batch_index == entry.index)
         is_done = session.scalar(was) is not None
@@ -78,35 +83,15 @@ def _hand_over(
         with database.writing() as session:
             won(session, moved)
         return None
-    task_id = new_id()
-    content = storage.get(entry.blob_key, sha256=entry.sha256, size=entry.size)
-    key = f"{FOLDER}{task_id}.pdf"
-    metadata = {"trace-id": entry.trace_id, "print-task-id": task_id}
-    place = placement.store(database, storage, key, content, media_type=PDF, metadata=metadata, sha256=entry.sha256)
-    with placement.unless_refused(database, storage, place), database.writing() as session:
-        if not won(session, moved):
-            raise UnprocessableError([("printing", "somebody else hands it over")])
-        placement.keep(session, place)
-        printer = printers.wished(
-            session,
-            printer_name=wish["printer_name"],
-            number_of_copies=wish["number_of_copies"],
-            options=wish.get("options"),
-        )
-        print_tasks.create(
-            session,
-            task_id=task_id,
-            printer=printer,
-            file_name=f"{entry.name or entry.index}.pdf",
-            number_of_copies=wish["number_of_copies"],
-            options=wish.get("options"),
-            trace_id=entry.trace_id,
-            record=None,
-            held=False,
-            source=batch_feeding.SOURCE,
-            created_by=batch.created_by,
-            blob_key=key,
-            size=len(content),
-            of_batch=(batch.id, entry.index),
-        )
-    return task_id, entry.trace_id
+    task = print_orders.print_content(
+        database,
+        storage,
+        content=storage.get(entry.blob_key, sha256=entry.sha256, size=entry.size),
+        file_name=f"{entry.name or entry.index}.pdf",
+        trace_id=entry.trace_id,
+        wish=Wish(**(batch.printing or {}), created_by=batch.created_by, source=batch_feeding.SOURCE),
+        sha256=entry.sha256,
+        of_batch=(batch.id, entry.index),
+        within=move,
+    )
+    return task.id, entry.trace_id

@@ -38,6 +38,11 @@ def derived_trace_id(trace_id: str) -> str:
     return f"{trace_id[: _TRACE_LENGTH - _SUFFIX_LENGTH - 1]}-{suffix}"
 
 
+def numbered_trace_id(trace_id: str, number: int) -> str:
+    """Make the trace id of one of many things that were asked for at once: the trace id of all, a dash, its place."""
+    return f"{trace_id[: _TRACE_LENGTH - len(str(number)) - 1]}-{number}"
+
+
 def accepted_trace_id(*, traceparent: str | None, x_trace_id: str | None) -> str | None:
     """Return the trace id that a caller sent, if it is one.
 

@@ -14,7 +14,7 @@ from shared.models import HistoryRecord
 from shared.templates import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -130,11 +130,45 @@ def print_file(
         problems += error.problems
     if problems:
         raise UnprocessableError(problems)
+    return print_content(database, storage, content=content, file_name=file_name, trace_id=trace_id, wish=wish)
+
+
+def print_content(
+    database: Database,
+    storage: Storage,
+    *,
+    content: bytes,
+    file_name: str,
+    trace_id: str,
+    wish: Wish,
+    sha256: str | None = None,
+    of_batch: tuple[str, int] | None = None,
+    within: Callable[[Session], None] | None = None,
+) -> PrintTask:
+    """Print a PDF of which the task gets a copy of its own.
+
+    Args:
+        database: Where the task's row goes.
+        storage: Where the PDF goes.
+        content: The PDF.
+        file_name: Its name, with extension.
+        trace_id: The trace that the task belongs to.
+        wish: What is asked of which printer.
+        sha256: The PDF's hash, where it is known.
+        of_batch: The batch whose document it is, and its place in that.
+        within: Called first in the same transaction; what it raises takes everything back.
+
+    Raises:
+        UnprocessableError: There is no such printer, or it cannot do what is asked.
+        StorageError: The PDF could not be stored; nothing was made.
+    """
     task_id = new_id()
     key = f"{FOLDER}{task_id}.pdf"
     metadata = {"trace-id": trace_id, "print-task-id": task_id}
-    place = placement.store(database, storage, key, content, media_type=PDF, metadata=metadata)
+    place = placement.store(database, storage, key, content, media_type=PDF, metadata=metadata, sha256=sha256)
     with placement.unless_refused(database, storage, place), database.writing() as session:
+        if within is not None:
+            within(session)
         placement.keep(session, place)
         return print_tasks.create(
             session,
@@ -150,6 +184,7 @@ def print_file(
             created_by=wish.created_by,
             blob_key=key,
             size=len(content),
+            of_batch=of_batch,
         )
 
 

@@ -211,14 +211,7 @@ def accept(
     )
     render_id, report_id = new_id(), new_id()
     data = _data_of(order, version)
-    place = placement.place(
-        database,
-        storage,
-        f"data/{render_id}.json",
-        data.encode(),
-        inline_bytes=settings.inline_data_bytes,
-        metadata={"trace-id": order.trace_id, "render-id": render_id},
-    )
+    place = place_data(database, storage, settings, data, render_id=render_id, trace_id=order.trace_id)
     submission = renders.Submission(
         render_id=render_id,
         trace_id=order.trace_id,
@@ -263,6 +256,20 @@ def accept(
             accepted = write(session)
             within(session, accepted)
             return accepted
+
+
+def place_data(
+    database: Database, storage: Storage, settings: Settings, data: str, *, render_id: str, trace_id: str
+) -> Place:
+    """Store a render's data if it is too large for its row, and return where it is, as `placement.place` does."""
+    return placement.place(
+        database,
+        storage,
+        f"data/{render_id}.json",
+        data.encode(),
+        inline_bytes=settings.inline_data_bytes,
+        metadata={"trace-id": trace_id, "render-id": render_id},
+    )
 
 
 def _submit(transaction: Session | Connection, place: Place, submission: renders.Submission) -> SubmittedRender:

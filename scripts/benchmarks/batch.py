@@ -8,13 +8,11 @@ import statistics
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from benchmarks import documents, loads, raw
-from benchmarks.contenders import THIS, contender
+from benchmarks.contenders import THIS, asked, contender
 from benchmarks.farms import MeasureError
 from benchmarks.figures import quarters, ratios, spread
 from benchmarks.servers import servers
@@ -99,10 +97,10 @@ def _beside(options: argparse.Namespace, farm: Contender, items: IO[bytes]) -> d
     items.seek(0)
     sent = _upload(farm, items)
     found["beside"] = loads.load(farm, work, rest=False).figures["latencyMs"]
-    state = _asked(f"{farm.url}/api/v1/batch/{sent['id']}")["state"]
+    state = _batch(farm, sent["id"])["state"]
     if state != "running":
         raise MeasureError(f"The batch was {state} before the client was: give it more documents")
-    _asked(f"{farm.url}/api/v1/batch/{sent['id']}/cancel", b"")
+    _batch(farm, f"{sent['id']}/cancel", {})
     return found
 
 
@@ -119,7 +117,7 @@ def _made(farm: Contender, items: IO[bytes] | bytes, *, wanted: int) -> dict[str
         sent = _upload(farm, items)
         accepted = time.monotonic() - began
         while True:
-            found = _asked(f"{farm.url}/api/v1/batch/{sent['id']}")
+            found = _batch(farm, sent["id"])
             if found["state"] == "completed":
                 break
             time.sleep(POLL_SECONDS)
@@ -141,20 +139,11 @@ def _made(farm: Contender, items: IO[bytes] | bytes, *, wanted: int) -> dict[str
 
 
 def _upload(farm: Contender, items: IO[bytes] | bytes) -> dict[str, Any]:
-    address = f"{farm.url}/api/v1/batch/upload?template={farm.body['template']['name']}"
-    return _asked(address, items, {"Content-Type": "application/x-ndjson"})
+    return _batch(farm, f"upload?template={farm.body['template']['name']}", items, media_type="application/x-ndjson")
 
 
-def _asked(url: str, body: IO[bytes] | bytes | None = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    request = urllib.request.Request(url, body, headers or {})  # noqa: S310  # Our own farm.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=600) as answer:
-            found: dict[str, Any] = json.load(answer)["data"]
-    except urllib.error.HTTPError as error:
-        with error:
-            said = error.read()[:500].decode(errors="replace")
-        raise MeasureError(f"{url} answered {error.code}: {said}") from error
+def _batch(farm: Contender, path: str, body: object = None, **options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(asked(farm.url, f"/api/v1/batch/{path}", body, **options))["data"]
     return found
 
 

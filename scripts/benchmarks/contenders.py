@@ -30,6 +30,7 @@ ASK_SECONDS = 600
 # A farm's recipe whose engine it finds out when a template is stored.
 CERTIFIED = "pdf"
 CERTIFICATE_SECONDS = 0.5
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,12 @@ def _prepared(
 ) -> Contender:
     if not inline:
         stored = {"name": f"bench-{document.name}", **template}
-        _asked(url, "/odata/templates", stored)
+        asked(url, "/odata/templates", stored)
         template = {"name": stored["name"]}
         if stored.get("recipe") == CERTIFIED:
             _wait_for_certificate(url, stored["name"])
     body = {"template": template, "data": document.data}
-    content = _asked(url, "/api/report", body)
+    content = asked(url, "/api/report", body)
     return Contender(name, url, tree, body, _pages(content), len(content))
 
 
@@ -113,7 +114,7 @@ def _wait_for_certificate(url: str, name: str) -> None:
     """
     deadline = time.monotonic() + ASK_SECONDS
     while time.monotonic() < deadline:
-        found = json.loads(_asked(url, f"/api/v1/report-config/{name}/certificate"))["data"]
+        found = json.loads(asked(url, f"/api/v1/report-config/{name}/certificate"))["data"]
         if found["verdict"] != "pending":
             print(f"{name}: {found['verdict']}", file=sys.stderr)
             return
@@ -122,7 +123,7 @@ def _wait_for_certificate(url: str, name: str) -> None:
 
 
 def _check_recipe(url: str, recipe: str) -> None:
-    known = json.loads(_asked(url, "/api/recipe"))
+    known = json.loads(asked(url, "/api/recipe"))
     if recipe not in known:
         raise MeasureError(f"The farm has no recipe {recipe!r}: expected one of {', '.join(known)}")
 
@@ -138,9 +139,20 @@ def _pages(content: bytes) -> int | None:
     return int(pages[0]) if pages else None
 
 
-def _asked(url: str, path: str, body: object = None) -> bytes:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})  # noqa: S310  # Ours.
+def asked(url: str, path: str, body: object = None, *, media_type: str = JSON) -> bytes:
+    """Ask a farm, and return its answer.
+
+    Args:
+        url: The farm.
+        path: What is asked for.
+        body: Sent as JSON, or as it is where ``media_type`` says otherwise: bytes, or a file; None: nothing is sent.
+        media_type: What the body is.
+
+    Raises:
+        MeasureError: It answers with an error, or not at all.
+    """
+    data: Any = json.dumps(body).encode() if media_type == JSON and body is not None else body
+    request = urllib.request.Request(url + path, data, {"Content-Type": media_type})  # noqa: S310  # Ours.
     # A proxy of the environment is for the world outside, not for this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -26,6 +26,7 @@ from sqlalchemy import insert, text
 
 from api.app import create_app
 from benchmarks.farms import StartError, free_ports
+from benchmarks.servers import TESTS
 from shared.database import Database, migrate
 from shared.identifiers import new_shortid
 from shared.models import Render, Report
@@ -41,7 +42,6 @@ PAGE = "100"
 BATCH = 5000
 NEEDLE = 500
 START_SECONDS = 30
-TESTS = Path(__file__).resolve().parent.parent.parent / "tests"
 FIRST_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAYS = 180
 NEWEST = "creationDate desc"
