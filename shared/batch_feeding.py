@@ -91,7 +91,8 @@ def feed(database: Database, storage: Storage, settings: Settings, batch: Batch,
     """
     content = storage.get(part.key, sha256=part.sha256, size=part.size)
     pattern = batch_names.pattern_of(batch.name)
-    lines = content.splitlines()
+    # Not `splitlines`: JSON may have a carriage return between its values.
+    lines = content.removesuffix(b"\n").split(b"\n")
     found = [_Item.read(batch, pattern, line, index) for index, line in enumerate(lines, part.first)]
     places = [
         place_data(database, storage, settings, one.data, render_id=one.render_id, trace_id=one.trace_id)

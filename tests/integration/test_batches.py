@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 
@@ -411,6 +412,19 @@ def test_an_ended_batch_is_forgotten_with_the_last_of_its_reports(farm):
     assert sweeps.sweep_batches(farm.database, farm.storage, older_than=-5) == 1
     assert farm.count(Batch) == 0
     assert farm.amiss() == []
+
+
+def test_a_carriage_return_within_an_item_ends_no_item(farm):
+    lines = io.BytesIO(b'{"i":\r1}\r\n{"i":2,\r"j":[\r]}\n{"i":3}\r')
+    order = BatchOrder(trace_id=TRACE, template=TemplateChoice(name="invoice"))
+    items = batch_sources.items(lines, batch_sources.NDJSON, longest=100)
+    batch = batches.accept(farm.database, farm.storage, farm.settings, order, items, recipe_states={})
+
+    farm.keep()
+
+    assert farm.work() == [{"i": 1}, {"i": 2, "j": []}, {"i": 3}]
+    farm.keep()
+    assert (farm.batch(batch.id).state, farm.batch(batch.id).succeeded) == (State.COMPLETED, 3)
 
 
 @pytest.fixture
