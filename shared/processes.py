@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-# Past the grace, for telling those who still wait for their renders to come again.
-ANSWER_SECONDS = 1
+# Past the grace, for telling those who still wait for their renders to come again. That takes a commit for each, at the
+# moment in which the workers give back what they have: on a busy disk more than a second.
+ANSWER_SECONDS = 2
 # A client may keep a connection open between requests for this long.
 KEEPALIVE_SECONDS = 15
 
