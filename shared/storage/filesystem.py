@@ -96,11 +96,12 @@ class FilesystemStorage:
             with self._locked(key):
                 facts = json.dumps(said | {"replaces": self._facts(key).hashes[:1]}).encode("ascii")
                 written.append(self._write(facts, durable=False))
-                self._move(written[1], self._metadata / key)
-                self._move(written[0], self._root / key)
+                for root in (self._metadata, self._root):
+                    self._move(written[-1], f"{root}/{key}")
+                    written.pop()
             with contextlib.suppress(FileNotFoundError):
                 # A deletion at this moment may have taken the folder.
-                _sync_folder((self._root / key).parent)
+                _sync_folder(os.path.dirname(f"{self._root}/{key}"))
         except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
             raise StorageError(
                 f"{key} cannot be stored: no key may be another one's folder, and one here is"
@@ -178,19 +179,15 @@ class FilesystemStorage:
     def ping(self) -> None:
         """Write a file and remove it, as `shared.storage.Storage.ping` says."""
         try:
-            self._write(b"ping").unlink(missing_ok=True)
+            os.unlink(self._write(b"ping"))
         except OSError as error:
             self._fail("store anything", error)
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Keep others from writing the key, be they threads or processes."""
-        path = self._locks / f"{zlib.crc32(key.encode()) % _MOST_LOCKS:02d}"
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = f"{self._locks}/{zlib.crc32(key.encode()) % _MOST_LOCKS:02d}"
+        descriptor = _opened_new(path, os.O_RDWR | os.O_CREAT)
         try:
             if not file_locks.lock(descriptor, seconds=LOCK_SECONDS):
                 raise StorageError(f"{key} is being stored or removed by another, which does not come to an end")
@@ -198,33 +195,34 @@ class FilesystemStorage:
         finally:
             os.close(descriptor)
 
-    def _write(self, content: bytes, *, durable: bool = True) -> Path:
-        path = self._temporary / uuid.uuid4().hex
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        # Documents are nobody's business but the farm's own user's.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def _write(self, content: bytes, *, durable: bool = True) -> str:
+        path = f"{self._temporary}/{uuid.uuid4().hex}"
+        descriptor = _opened_new(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                if durable:
-                    file.flush()
-                    # Before the rename: a name must never outlive a power cut that its bytes did not.
-                    os.fsync(file.fileno())
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            if durable:
+                # Before the rename: a name must never outlive a power cut that its bytes did not.
+                os.fsync(descriptor)
         except BaseException:
-            path.unlink(missing_ok=True)
+            _unlink([path])
             raise
+        finally:
+            os.close(descriptor)
         return path
 
     @staticmethod
-    def _move(source: Path, target: Path) -> None:
+    def _move(source: str, target: str) -> None:
         for turn in range(1, _MOST_TURNS + 1):
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                source.replace(target)
-            except (FileNotFoundError, FileExistsError):
-                # mkdir says of a folder that came and went within it that it exists and is none.
+                os.replace(source, target)
+            except FileNotFoundError:
                 if turn == _MOST_TURNS:
                     raise
+                # mkdir says of a folder that came and went within it that it exists and is none.
+                with contextlib.suppress(FileNotFoundError, FileExistsError):
+                    Path(target).parent.mkdir(parents=True, exist_ok=True)
             else:
                 return
 
@@ -248,7 +246,8 @@ class FilesystemStorage:
 
     def _facts(self, key: str) -> _Facts:
         try:
-            said = json.loads((self._metadata / key).read_bytes())
+            with open(f"{self._metadata}/{key}", "rb") as file:
+                said = json.loads(file.read())
             return _Facts(said["mediaType"], said["metadata"], said.get("replaces", []))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             # An object that came by another way, from a backup of the bytes alone.
@@ -300,7 +299,16 @@ class FilesystemStorage:
         raise StorageError(f"The folder {self._root} could not {doing}: {error.strerror or error}") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def _opened_new(path: str, flags: int) -> int:
+    """Open a file that is made if need be, and its folder, too. Documents are for the farm's own user alone."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _sync_folder(folder: str) -> None:
     """Make a rename outlive a power cut: the database will say that the object is there."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -323,11 +331,10 @@ def _delete(root: Path, key: str) -> None:
             (root / folder).rmdir()
 
 
-def _unlink(temporaries: list[Path]) -> None:
+def _unlink(temporaries: list[str]) -> None:
     for path in temporaries:
         with contextlib.suppress(OSError):
-            # One that was moved is not there any more.
-            path.unlink()
+            os.unlink(path)
 
 
 def _is_no_object(error: OSError, path: Path) -> bool:
