@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, BinaryIO, cast
+import io
+from typing import TYPE_CHECKING
 
 import plutoprint
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -14,11 +14,14 @@ from workers.recipes import Document
 from workers.recipes.characters import check_markup
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from workers.bounds import Bounds
     from workers.fetching import FetchPolicy
 
 # WeasyPrint's default of 75 CSS px on all sides, in points: markup without @page has the same page in both.
 MARGIN = 75 * plutoprint.UNITS_PX
+PIECE_BYTES = 32 * 1024
 
 
 class _PolicyFetcher(plutoprint.ResourceFetcher):
@@ -39,8 +42,8 @@ class _PolicyFetcher(plutoprint.ResourceFetcher):
         return plutoprint.ResourceData(found.content, found.media_type, "")
 
 
-class _Output:
-    """Takes what the engine writes: some hundred pieces a page, so it does little with each.
+class _Output(io.RawIOBase):
+    """Takes what the engine writes.
 
     An exception would only be printed to stderr, and the engine would go on as if all had been written: the first one
     is remembered, and raised when the document is asked for.
@@ -48,23 +51,25 @@ class _Output:
 
     def __init__(self, bounds: Bounds | None) -> None:
         self._bounds = bounds
-        self._most = sys.maxsize if bounds is None else bounds.document_bytes
         self._pieces: list[bytes] = []
         self._size = 0
         self._failure: BaseException | None = None
 
-    def write(self, content: bytes) -> int:
-        size = len(content)
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Buffer) -> int:
+        piece = bytes(content)
         if self._failure is None:
             try:
-                self._size += size
-                if self._bounds is not None and self._size > self._most:
+                self._size += len(piece)
+                if self._bounds is not None:
                     self._bounds.check_size(self._size)
-                self._pieces.append(content)
+                self._pieces.append(piece)
             except (MemoryError, SoftTimeLimitExceeded, TemplateError) as error:
                 self._failure = error
                 self._pieces.clear()
-        return size
+        return len(piece)
 
     def getvalue(self) -> bytes:
         if self._failure is not None:
@@ -94,7 +99,9 @@ class PlutoPrintRecipe:
         """
         check_markup(content)
         margins = plutoprint.PageMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        stream = _Output(bounds)
+        output = _Output(bounds)
+        # The engine writes some hundred small pieces a page.
+        stream = io.BufferedWriter(output, PIECE_BYTES)
         try:
             book = plutoprint.Book(plutoprint.PAGE_SIZE_A4, margins, plutoprint.MEDIA_TYPE_PRINT)
             book.custom_resource_fetcher = _PolicyFetcher(policy)
@@ -103,7 +110,8 @@ class PlutoPrintRecipe:
             if bounds is not None:
                 bounds.check_pages(pages)
             if pages:
-                book.write_to_pdf_stream(cast("BinaryIO", stream))
+                book.write_to_pdf_stream(stream)
+                stream.flush()
         except (MemoryError, SoftTimeLimitExceeded, TemplateError):
             raise
         except Exception as error:
@@ -112,4 +120,4 @@ class PlutoPrintRecipe:
             raise TemplateError(
                 "PlutoPrint made no page of this document: expected an @page size larger than its margins"
             )
-        return Document(content=stream.getvalue(), pages=pages)
+        return Document(content=output.getvalue(), pages=pages)
