@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import json
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import stamina
 from billiard.exceptions import SoftTimeLimitExceeded
+from pydantic_core import from_json
 
 from shared import render_keys, renders
 from shared.database import DATABASE_AWAY
@@ -213,7 +215,7 @@ class Maker:
                 raise DataError("The data of this render is no longer in storage; submit it again") from error
             except CorruptObjectError as error:
                 raise DataError("The stored data of this render was damaged; submit it again") from error
-        data = json.loads(text) if text else {}
+        data = _read(text) if text else {}
         if not isinstance(data, dict):
             raise DataError(f"The data is a JSON {type(data).__name__}: expected an object")
         return data
@@ -224,15 +226,19 @@ class Maker:
         # Known before it is written: an attempt that dies in between must still be able to clean up after itself.
         attempt.stored_key = key
         sha256 = hashlib.sha256(document.content).hexdigest()
-        for again in stamina.retry_context(on=StorageError, attempts=None, timeout=STORE_SECONDS, wait_max=4):
-            with again:
-                self._storage.put(
-                    key,
-                    document.content,
-                    media_type=recipe.media_type,
-                    metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
-                    sha256=sha256,
-                )
+        put = functools.partial(
+            self._storage.put,
+            key,
+            document.content,
+            media_type=recipe.media_type,
+            metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
+            sha256=sha256,
+        )
+        try:
+            put()
+        except StorageError:
+            # Not from the beginning: what sees to another attempt takes as long as a third of the putting itself.
+            stamina.retry(on=StorageError, attempts=None, timeout=STORE_SECONDS, wait_max=4)(put)()
         return renders.Result(
             blob_key=key,
             media_type=recipe.media_type,
@@ -244,6 +250,14 @@ class Maker:
             warnings=list(attempt.policy.refused),
             used=_used(attempt),
         )
+
+
+def _read(text: str | bytes) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:
+        # Half of a surrogate pair, which it refuses, and which the template's text may leave out.
+        return json.loads(text)
 
 
 def _used(attempt: Attempt) -> dict[str, dict[str, Any]] | None:
