@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # What is taken at once is to be made in so much time: the ends of all are written together, and somebody may wait.
 COMPANY_SECONDS = 0.15
-LARGEST_COMPANY = 8
+LARGEST_COMPANY = 16
 KINDS_KEPT = 1000
 # How much the newest counts.
 WEIGHT = 0.3
