@@ -134,6 +134,7 @@ class Claimed:
     losses: list[Any]
     worker_id: str | None
     child_pid: int | None
+    batch_id: str | None
     queued_at: dt.datetime
     started_at: dt.datetime
 

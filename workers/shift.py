@@ -257,7 +257,7 @@ class Shift:
 
     def _follow(self, turn: Turn) -> None:
         """Do what follows the ends that were written."""
-        self._announce([_ending(one) for one in turn.ended if not isinstance(one.end, PutOff)])
+        self._announce([_ending(one) for one in turn.ended if _is_waited_for(one)])
         for one in turn.ended:
             bind_trace(one.attempt.render.trace_id, render_id=one.attempt.render.id)
             try:
@@ -281,6 +281,11 @@ class Shift:
 
 def _settled(end: Future[End] | End) -> End:
     return end if isinstance(end, renders.Result | Failure | PutOff | Superseded) else end.result()
+
+
+def _is_waited_for(ended: Ended) -> bool:
+    # For a batch's documents nobody holds a request open: whoever looks after the batch counts them.
+    return not isinstance(ended.end, PutOff) and ended.attempt.render.batch_id is None
 
 
 def _ending(ended: Ended) -> Ending:

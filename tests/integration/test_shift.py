@@ -323,6 +323,16 @@ def test_a_child_of_age_leaves_after_what_it_has_taken(database, filesystem_stor
     cache.close()
 
 
+def test_nobody_is_told_of_a_batchs_documents(room, database, version, client):
+    one = version()
+    ours, batchs = (orders.submitted(database, **of(one), **of_batch) for of_batch in ({}, {"batch_id": "b"}))
+
+    room.room.work(client)
+
+    assert [room.row(made).state for made in (ours, batchs)] == [State.SUCCEEDED, State.SUCCEEDED]
+    assert [ending.render_id for endings in room.announced for ending in endings] == [ours]
+
+
 def test_a_company_is_as_large_as_its_time_allows(database, version):
     one = version()
     orders.submitted(database, **of(one))
