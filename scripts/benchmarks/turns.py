@@ -18,6 +18,7 @@ from benchmarks import documents, jsreport, loads, plot, raw
 from benchmarks.contenders import JSREPORT, THIS, Contender, contender
 from benchmarks.farms import UP, MeasureError
 from benchmarks.figures import ratios, spread
+from benchmarks.trees import SAMPLE_SECONDS
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 OTHER, RAW = "other", "raw"
 # The loads of a plot.
 CLIENTS = [1, 2, 4, 8, 16]
+DOCUMENTS = 200
+# In turns of so many seconds, what a slow farm has been sent at their end is waited for.
+WINDOW = 8
+LOOKS = 5
 
 
 def add_to(names: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +40,11 @@ def add_to(names: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     ):
         parser = names.add_parser(name, help=what)
         loads.add_options(parser)
-        parser.add_argument("--documents", type=loads.positive, default=200, help="how many in each turn (200)")
+        amount = parser.add_mutually_exclusive_group()
+        amount.add_argument("--documents", type=loads.positive, help=f"how many in each turn ({DOCUMENTS})")
+        amount.add_argument(
+            "--seconds", type=loads.positive, help=f"how long each turn is; what async has under way: {WINDOW} a client"
+        )
         parser.add_argument("--turns", type=loads.positive, default=3, help="how often each farm is loaded (3)")
         parser.add_argument(
             "--against",
@@ -57,12 +66,17 @@ def measure(options: argparse.Namespace) -> int:
     if options.plot and options.window is None:
         # A client that sends everything at once has no latency to draw.
         options.window = 1
+    elif options.seconds and options.window is None:
+        options.window = WINDOW
+    if not options.seconds:
+        options.documents = options.documents or DOCUMENTS
     concurrencies = CLIENTS if options.plot else [options.concurrency]
     with ExitStack() as stack:
         farms = [stack.enter_context(each) for each in contenders(options)]
         runs = [run(options, farms, concurrency) for concurrency in concurrencies]
     made = {farm.name: {"pages": farm.pages, "bytes": farm.size} for farm in farms}
-    told = {"measurement": options.mode, "documents": options.documents, "turns": options.turns}
+    told = {"measurement": options.mode, "documents": options.documents, "seconds": options.seconds}
+    told["turns"] = options.turns
     result = loads.circumstances(options) | told | {"window": options.window, "made": made, "runs": runs}
     loads.show(result, table(result), options.json)
     if options.plot:
@@ -109,8 +123,9 @@ def run(options: argparse.Namespace, farms: list[Contender], concurrency: int) -
     for turn in range(options.turns):
         # Who is first changes from turn to turn.
         for farm in farms if turn % 2 == 0 else reversed(farms):
-            work = dataclasses.replace(works[farm.name], documents=options.documents)
-            turns[farm.name].append(loads.load(farm, work).figures)
+            work = dataclasses.replace(works[farm.name], documents=options.documents, seconds=options.seconds)
+            every = max(SAMPLE_SECONDS, (options.seconds or 0) / LOOKS)
+            turns[farm.name].append(loads.load(farm, work, every=every).figures)
             rate = turns[farm.name][-1]["perSecond"]
             print(f"{concurrency} clients, turn {turn + 1}, {farm.name}: {rate:.1f} a second", file=sys.stderr)
         if options.against == RAW:
@@ -127,7 +142,8 @@ def table(result: dict[str, Any]) -> str:
     """Return what a person reads; latency, processor time and memory are medians of the turns."""
     under_way = f", {result['window']} under way each" if result["window"] else ""
     how = f"{result['measurement']}, {result['document']}, {result['recipe']}, template {result['template']}"
-    how += f", {result['documents']} documents in each of {result['turns']} turns{under_way}"
+    amount = f"{result['seconds']} seconds" if result["seconds"] else f"{result['documents']} documents"
+    how += f", {amount} in each of {result['turns']} turns{under_way}"
     lines = [
         f"{how}, {result['cores']} cores, {result['measured']}",
         "",
