@@ -100,13 +100,11 @@ def for_end(gateway: Gateway, render: SubmittedRender) -> RenderStatus:
 
 def outlook(gateway: Gateway, render: Render | RenderProgress) -> dict[str, Any]:
     """Say where in the queue a render is and how long it will take, as far as that is known."""
-    dead_after = gateway.settings.worker_dead_after
     state = gateway.queue_state(render.queue)
-    with gateway.database.reading() as session:
-        place = estimates.position(session, render) if render.state == State.QUEUED else None
-        left = estimates.seconds_left(session, render, place=place, dead_after=dead_after, state=state)
-    outlook: dict[str, Any] = {} if place is None else {"positionInQueue": place}
-    return outlook if left is None else outlook | {"estimatedSecondsLeft": round(left, 1)}
+    with gateway.database.looking() as connection:
+        found = estimates.outlook(connection, render, state)
+    place = {} if found.place is None else {"positionInQueue": found.place}
+    return place if found.seconds is None else {**place, "estimatedSecondsLeft": round(found.seconds, 1)}
 
 
 def _until_ended(gateway: Gateway, render_id: str, ended: Awaited) -> RenderStatus:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, bindparam, case, func, literal, select, tuple_
+from sqlalchemy import bindparam, case, func, select, tuple_
+from sqlalchemy.orm import aliased
 
 from shared import liveness
-from shared.database import core, now
+from shared.database import UtcDateTime, core, now
 from shared.models import Render, TemplateVersion
 from shared.renders import State
 
@@ -37,8 +38,19 @@ _MEASURES = (Render.started_at, Render.finished_at, Render.recipe, Render.state)
 # None for a text of its own, also in place of a template's.
 _TEMPLATE = case((Render.content.is_(None), TemplateVersion.template_id))
 
+# Made once, as in `shared.renders`: whoever waits for a report asks this more often than anything else.
 _TEMPLATE_OF = (
     select(_TEMPLATE).select_from(Render).outerjoin(TemplateVersion, _ITS_VERSION).where(Render.id == bindparam("id"))
+)
+_EARLIER = aliased(Render)
+_TEMPLATE_AND_EARLIER = _TEMPLATE_OF.add_columns(
+    select(func.count())
+    .where(
+        _EARLIER.state == State.QUEUED,
+        _EARLIER.queue == bindparam("queue"),
+        tuple_(_EARLIER.queued_at, _EARLIER.id) < tuple_(bindparam("queued_at", type_=UtcDateTime()), bindparam("id")),
+    )
+    .scalar_subquery()
 )
 
 
@@ -83,46 +95,52 @@ def state_of(session: Session, queue: str, *, dead_after: float) -> QueueState:
     )
 
 
-def position(session: Session | Connection, render: Render | RenderProgress) -> int:
-    """Return a queued render's place in its queue, from 1."""
-    return 1 + (core(session).scalar(select(func.count()).where(*_ahead_of(render))) or 0)
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of the rest of a render's way.
+
+    Attributes:
+        place: Its place in the queue, from 1; None: it runs.
+        seconds: How long until it has ended; None: not known.
+    """
+
+    place: int | None
+    seconds: float | None
 
 
-def seconds_left(
-    session: Session,
-    render: Render | RenderProgress,
-    *,
-    place: int | None,
-    dead_after: float,
-    state: QueueState | None = None,
-) -> float | None:
-    """Estimate the seconds until a render has ended; None where that is not known.
+def outlook(transaction: Session | Connection, render: Render | RenderProgress, state: QueueState) -> Outlook:
+    """Estimate the rest of a render's way.
 
     Args:
-        session: A transaction.
+        transaction: A transaction, or a connection for single questions.
         render: A queued or running render.
-        place: Its place in the queue; None when it is running.
-        dead_after: Silence after which a worker counts as dead, seconds.
-        state: How its queue was a moment ago; None: it is read.
+        state: How its queue was a moment ago.
     """
-    state = state or state_of(session, render.queue, dead_after=dead_after)
-    averages = _Averages(session, state.averages)
-    own = averages.seconds(_template_of(session, render), render.recipe)
-    if own is None:
-        return None
-    if place is None:
-        left = own - _elapsed(state.moment, render.started_at)
-        # It takes longer than its like; nobody knows how much longer.
-        return left if left > 0 else None
-    wait = _wait(state, place, averages)
-    return None if wait is None or not state.children else wait / state.children + own
+    connection = core(transaction)
+    averages = _Averages(connection, state.averages)
+    if render.state != State.QUEUED:
+        template_id = connection.scalar(_TEMPLATE_OF, {"id": render.id})
+        own = averages.seconds(template_id, render.recipe)
+        left = None if own is None else own - _elapsed(state.moment, render.started_at)
+        # One that takes longer than its like: nobody knows how much longer.
+        return Outlook(None, left if left is not None and left > 0 else None)
+    its = {"id": render.id, "queue": render.queue, "queued_at": render.queued_at}
+    found = connection.execute(_TEMPLATE_AND_EARLIER, its).first()
+    # One that was removed since it was read is the only one that anybody asks after.
+    template_id, earlier = (None, 0) if found is None else found
+    place = earlier + 1
+    own = averages.seconds(template_id, render.recipe)
+    wait = None if own is None else _wait(state, place, averages)
+    if own is None or wait is None or not state.children:
+        return Outlook(place, None)
+    return Outlook(place, wait / state.children + own)
 
 
 class _Averages:
     """What the renders of each template take with each recipe, asked once for each."""
 
-    def __init__(self, session: Session, known: dict[tuple[str | None, str], float | None]) -> None:
-        self._session = session
+    def __init__(self, connection: Connection, known: dict[tuple[str | None, str], float | None]) -> None:
+        self._connection = connection
         self._known = known
 
     def seconds(self, template_id: str | None, recipe: str) -> float | None:
@@ -140,7 +158,7 @@ class _Averages:
         )
         took: list[float] = []
         # One after the other, and of each only the last renders: the index has those at hand, however many there are.
-        for version_id in self._session.scalars(versions).all():
+        for version_id in self._connection.scalars(versions).all():
             took += self._last(version_id, recipe)
             if len(took) >= MEASURED:
                 break
@@ -156,7 +174,7 @@ class _Averages:
             .limit(MOST_LOOKED_AT)
             .subquery()
         )
-        found = self._session.execute(
+        found = self._connection.execute(
             # What was rendered with a text of its own says nothing about the template.
             select(last.c.started_at, last.c.finished_at)
             .where(last.c.recipe == recipe, last.c.state == State.SUCCEEDED, last.c.of_template)
@@ -183,15 +201,6 @@ def _wait(state: QueueState, place: int, averages: _Averages) -> float | None:
     if queued:
         before += sum(queued) / len(queued) * (place - 1)
     return before
-
-
-def _template_of(session: Session, render: Render | RenderProgress) -> str | None:
-    return core(session).scalar(_TEMPLATE_OF, {"id": render.id})
-
-
-def _ahead_of(render: Render | RenderProgress) -> tuple[ColumnElement[bool], ...]:
-    earlier = tuple_(Render.queued_at, Render.id) < tuple_(literal(render.queued_at), literal(render.id))
-    return (Render.state == State.QUEUED, Render.queue == render.queue, earlier)
 
 
 def _elapsed(later: dt.datetime | None, earlier: dt.datetime | None) -> float:

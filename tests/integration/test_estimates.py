@@ -53,8 +53,8 @@ def measured(database, version, *seconds, **changes):
 def outlook(database, render_id):
     with database.reading() as session:
         render = session.get_one(Render, render_id)
-        place = estimates.position(session, render) if render.state == "queued" else None
-        return place, estimates.seconds_left(session, render, place=place, dead_after=15)
+        found = estimates.outlook(session, render, estimates.state_of(session, render.queue, dead_after=15))
+    return found.place, found.seconds
 
 
 def test_the_place_counts_those_before_in_the_same_queue(database, template):

@@ -95,6 +95,19 @@ def test_a_poll_of_a_finished_report_and_its_document_cost_one_question_each(cli
     assert beyond_begin(spent) == ["SELECT reports.id, reports.name,"] * 2
 
 
+def test_a_poll_of_a_report_that_waits_costs_two_questions(client, template, spent, monkeypatch):
+    report_id = submitted(client, name=template.name)
+    # How the queue is, and what its templates take, is known for two seconds.
+    assert client.get(f"/reports/{report_id}/status").status_code == 200
+    monkeypatch.setattr("api.known.Known.get", lambda known: known._known[0])
+    spent.clear()
+
+    answer = client.get(f"/reports/{report_id}/status")
+
+    assert answer.json["positionInQueue"] == 2
+    assert beyond_begin(spent) == ["SELECT reports.id, reports.name,", "SELECT CASE WHEN"]
+
+
 def test_a_version_that_was_saved_is_rendered_at_once(database, filesystem_storage, settings, template):
     def accept():
         order = Order(trace_id="t", template=TemplateChoice(name="t"))
