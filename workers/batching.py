@@ -40,7 +40,7 @@ FEWEST_AHEAD = 2 * batches.SLICE_ITEMS
 MOST_AHEAD = 5000
 RATE_SECONDS = 20
 # Counting a million renders takes a while: it may take this share of the time.
-COUNTING_SHARE = 0.05
+COUNTING_SHARE = 0.02
 # Two lines of messages for each idle child are enough; the others find what waits by themselves.
 MOST_RUNG = 16
 
