@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import hashlib
 import json
@@ -226,19 +225,15 @@ class Maker:
         # Known before it is written: an attempt that dies in between must still be able to clean up after itself.
         attempt.stored_key = key
         sha256 = hashlib.sha256(document.content).hexdigest()
-        put = functools.partial(
-            self._storage.put,
-            key,
-            document.content,
-            media_type=recipe.media_type,
-            metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
-            sha256=sha256,
-        )
-        try:
-            put()
-        except StorageError:
-            # Not from the beginning: what sees to another attempt takes as long as a third of the putting itself.
-            stamina.retry(on=StorageError, attempts=None, timeout=STORE_SECONDS, wait_max=4)(put)()
+        for again in stamina.retry_context(on=StorageError, attempts=None, timeout=STORE_SECONDS, wait_max=4):
+            with again:
+                self._storage.put(
+                    key,
+                    document.content,
+                    media_type=recipe.media_type,
+                    metadata={"trace-id": render.trace_id, "render-id": render.id, "attempt": str(render.attempt)},
+                    sha256=sha256,
+                )
         return renders.Result(
             blob_key=key,
             media_type=recipe.media_type,
