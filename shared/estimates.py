@@ -125,9 +125,8 @@ def outlook(transaction: Session | Connection, render: Render | RenderProgress, 
         # One that takes longer than its like: nobody knows how much longer.
         return Outlook(None, left if left is not None and left > 0 else None)
     its = {"id": render.id, "queue": render.queue, "queued_at": render.queued_at}
-    found = connection.execute(_TEMPLATE_AND_EARLIER, its).first()
-    # One that was removed since it was read is the only one that anybody asks after.
-    template_id, earlier = (None, 0) if found is None else found
+    # Nothing of a render that was removed since it was read.
+    template_id, earlier = connection.execute(_TEMPLATE_AND_EARLIER, its).first() or (None, 0)
     place = earlier + 1
     own = averages.seconds(template_id, render.recipe)
     wait = None if own is None else _wait(state, place, averages)

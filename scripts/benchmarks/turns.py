@@ -66,7 +66,7 @@ def measure(options: argparse.Namespace) -> int:
     if options.plot and options.window is None:
         # A client that sends everything at once has no latency to draw.
         options.window = 1
-    elif options.seconds and options.window is None:
+    elif options.stored and options.seconds and options.window is None:
         options.window = WINDOW
     if not options.seconds:
         options.documents = options.documents or DOCUMENTS
