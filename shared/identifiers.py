@@ -35,12 +35,16 @@ def new_trace_id() -> str:
 def derived_trace_id(trace_id: str) -> str:
     """Make the trace id of something that is done anew with an older result: the older one's, a dash, a suffix."""
     suffix = "".join(secrets.choice(_SHORT_ALPHABET) for _ in range(_SUFFIX_LENGTH))
-    return f"{trace_id[: _TRACE_LENGTH - _SUFFIX_LENGTH - 1]}-{suffix}"
+    return _with_suffix(trace_id, suffix)
 
 
 def numbered_trace_id(trace_id: str, number: int) -> str:
     """Make the trace id of one of many things that were asked for at once: the trace id of all, a dash, its place."""
-    return f"{trace_id[: _TRACE_LENGTH - len(str(number)) - 1]}-{number}"
+    return _with_suffix(trace_id, str(number))
+
+
+def _with_suffix(trace_id: str, suffix: str) -> str:
+    return f"{trace_id[: _TRACE_LENGTH - len(suffix) - 1]}-{suffix}"
 
 
 def accepted_trace_id(*, traceparent: str | None, x_trace_id: str | None) -> str | None:

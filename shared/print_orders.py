@@ -81,19 +81,8 @@ def reprint(session: Session, record_id: str, wish: Wish) -> PrintTask:
             if record.response is None
             else f"The history record has no PDF: its status is {record.status}, so there is nothing to print"
         )
-    return print_tasks.create(
-        session,
-        task_id=new_id(),
-        printer=_printer(session, wish),
-        file_name=record.file_name,
-        number_of_copies=wish.number_of_copies,
-        options=wish.options,
-        trace_id=derived_trace_id(record.trace_id),
-        record=record,
-        held=False,
-        source=wish.source,
-        created_by=wish.created_by,
-    )
+    trace_id = derived_trace_id(record.trace_id)
+    return _create(session, wish, task_id=new_id(), file_name=record.file_name, trace_id=trace_id, record=record)
 
 
 def print_file(
@@ -170,18 +159,13 @@ def print_content(
         if within is not None:
             within(session)
         placement.keep(session, place)
-        return print_tasks.create(
+        return _create(
             session,
+            wish,
             task_id=task_id,
-            printer=_printer(session, wish),
             file_name=file_name,
-            number_of_copies=wish.number_of_copies,
-            options=wish.options,
             trace_id=trace_id,
             record=None,
-            held=False,
-            source=wish.source,
-            created_by=wish.created_by,
             blob_key=key,
             size=len(content),
             of_batch=of_batch,
@@ -199,6 +183,20 @@ def document_of(session: Session, task: PrintTask) -> Document | None:
     if record is None or record.blob_key is None:
         return None
     return Document(record.blob_key, record.size or 0, record.sha256 or "")
+
+
+def _create(session: Session, wish: Wish, **document: Any) -> PrintTask:
+    """Make the task of a document that is there; ``document`` says which, as `print_tasks.create` takes it."""
+    return print_tasks.create(
+        session,
+        printer=_printer(session, wish),
+        number_of_copies=wish.number_of_copies,
+        options=wish.options,
+        held=False,
+        source=wish.source,
+        created_by=wish.created_by,
+        **document,
+    )
 
 
 def _printer(session: Session, wish: Wish) -> Printer:
