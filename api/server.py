@@ -20,6 +20,8 @@ from gunicorn.errors import HaltServer
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from api.lingering import Lingering
+
 # A client that begins a request and then says nothing, or does not take its answer, holds a thread for this long.
 SILENT_SECONDS = 10
 # For a client whose handshake is half done when a process is told to stop.
@@ -111,19 +113,37 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
         super().__init__(*arguments)
         # Both processes see it.
         self._accepts = mmap.mmap(-1, 1)
+        self._lingering: Lingering
+
+    def init_process(self) -> None:
+        """Serve, in the process of this worker."""
+        self._lingering = Lingering(self.cfg.threads)
+        super().init_process()
 
     @property
     def serves(self) -> bool:
         """Whether the process of this worker has come as far as to accept connections."""
         return self._accepts[0] == 1
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Have a connection's request served by the next free thread."""
+        self._lingering.begin()
+        super().enqueue_req(conn)
+
     def handle(self, conn: Any) -> Any:
-        """Serve a request, and wait here, in the request's own thread, for the client to let go.
+        """Serve a request and those that follow it soon, and wait here, in its own thread, for the client to let go.
 
         When gunicorn closes a connection it waits up to two seconds for the client to close its side, and does so in
         the thread that accepts everybody else's: forty clients that do not would stop the gateway for eighty seconds.
         """
-        goes_on = super().handle(conn)
+        try:
+            goes_on = super().handle(conn)
+            # What is true and not True is a connection that has sent nothing yet; where the parser has read ahead,
+            # there is nothing to wait for, and whoever came before that request is served before it.
+            while goes_on is True and not conn.parser.unreader.buf.getvalue() and self._lingering.has_next(conn.sock):
+                goes_on = super().handle(conn)
+        finally:
+            self._lingering.end()
         if not goes_on:
             with contextlib.suppress(OSError):
                 # A second handle on the connection: the first one is closed by the main thread, which finds nothing
@@ -131,6 +151,11 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
                 close_graceful(conn.sock.dup())
                 conn.sock.shutdown(socket.SHUT_RD)
         return goes_on
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop when the requests that have begun are answered."""
+        super().handle_exit(sig, frame)
+        self._lingering.stop()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  # gunicorn's signature.
         """Accept connections or do not; a process that was told to stop takes in the last ones, and then lets go."""
@@ -155,4 +180,5 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
         """Say whether the arbiter lives; without it, this process stops as if it were told to."""
         if not super().is_parent_alive():
             self.alive = False
+            self._lingering.stop()
         return bool(self.alive)
