@@ -24,13 +24,16 @@ class Lingering:
 
     Args:
         threads: How many there are; a quarter of them may stay.
+
+    Attributes:
+        staying: How many stay now.
     """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._most = threads // 4
         self._given = 0  # Connections that have a thread or wait for one.
-        self._staying = 0
+        self.staying = 0
         self._stopped = False
         self._lock = threading.Lock()
         # Each count in it ends one thread's stay.
@@ -40,7 +43,7 @@ class Lingering:
         """Note that a connection needs a thread: one that stays with another is called off if none is free."""
         with self._lock:
             self._given += 1
-            needed = self._given > self._threads and self._staying > 0
+            needed = self._given > self._threads and self.staying > 0
         if needed:
             os.eventfd_write(self._calls, 1)
 
@@ -64,9 +67,9 @@ class Lingering:
             Whether it is to be read: something has come, or the end. False: Others need the thread, or nothing came.
         """
         with self._lock:
-            if self._stopped or self._staying >= self._most or self._given > self._threads:
+            if self._stopped or self.staying >= self._most or self._given > self._threads:
                 return False
-            self._staying += 1
+            self.staying += 1
         try:
             waits = select.poll()
             waits.register(connection, select.POLLIN)
@@ -74,7 +77,7 @@ class Lingering:
             found = {descriptor for descriptor, _ in waits.poll(LINGER_SECONDS * 1000)}
         finally:
             with self._lock:
-                self._staying -= 1
+                self.staying -= 1
         if self._calls in found:
             with contextlib.suppress(BlockingIOError):
                 # Another one has taken the call.
