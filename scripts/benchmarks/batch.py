@@ -74,7 +74,7 @@ def measure(options: argparse.Namespace) -> int:
             one: dict[str, Any] = {"batch": _made(farm, items, wanted=options.documents)}
             if options.against:
                 farm.tree.rest()
-                one["raw"] = raw.of_document(document, options.recipe)
+                one["raw"] = raw.of_document(document, options.recipe, one["batch"]["seconds"])
             turns.append(one)
             print(f"turn {turn + 1}: {one['batch']['perSecond']:.1f} a second", file=sys.stderr)
         waits = _beside(options, farm, items) if options.beside else None

@@ -49,8 +49,13 @@ def measure(options: argparse.Namespace) -> int:
     return 0
 
 
-def of_document(document: Document, recipe: str) -> dict[str, Any]:
+def of_document(document: Document, recipe: str, seconds: float) -> dict[str, Any]:
     """Have a document made by the engine of a recipe, as `loop` does; of recipe ``pdf``, by the fast one.
+
+    Args:
+        document: The document.
+        recipe: The farm's recipe.
+        seconds: As long as the farm took: a shared machine is fast and slow for half a minute at a time.
 
     Raises:
         MeasureError: No engine makes it.
@@ -59,7 +64,7 @@ def of_document(document: Document, recipe: str) -> dict[str, Any]:
     if engine not in ENGINES:
         raise MeasureError(f"--against raw: no engine makes what recipe {recipe!r} does")
     markup = JinjaEngine().expand(document.jinja, document.data, markup=True, locale="en")
-    return loop(document.name, engine, markup, SECONDS, len(os.sched_getaffinity(0)))
+    return loop(document.name, engine, markup, seconds, len(os.sched_getaffinity(0)))
 
 
 def loop(document: str, engine: str, markup: str, seconds: float, cores: int) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def run(options: argparse.Namespace, farms: list[Contender], concurrency: int) -
             print(f"{concurrency} clients, turn {turn + 1}, {farm.name}: {rate:.1f} a second", file=sys.stderr)
         if options.against == RAW:
             farms[0].tree.rest()
-            bare.append(raw.of_document(documents.document(options.document), options.recipe))
+            took = turns[THIS][-1]["seconds"]
+            bare.append(raw.of_document(documents.document(options.document), options.recipe, took))
             print(f"{concurrency} clients, turn {turn + 1}, raw: {bare[-1]['perSecond']:.1f} a second", file=sys.stderr)
     rates = {name: [one["perSecond"] for one in loaded] for name, loaded in turns.items()}
     others = [rates[name] for name in rates if name != THIS] + [[one["perSecond"] for one in bare]] * bool(bare)
