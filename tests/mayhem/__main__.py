@@ -48,9 +48,8 @@ def parse_options() -> argparse.Namespace:
         prog="scripts/chaos",
         description="Start a farm of real parts, send it work, strike it by plan, and tell what was lost, doubled or "
         "stuck.",
-        epilog="Clients send reports, renders, history records, prints and runs of schedules. Batches and webhooks "
-        "come when the product has them: tests/mayhem/kinds.py has their place. As root, render workers are on nodes "
-        "of a network of their own, which is cut now and then.",
+        epilog="Clients send reports, renders, history records, prints, batches and runs of schedules. As root, "
+        "render workers are on nodes of a network of their own, which is cut now and then.",
     )
     parser.add_argument("--minutes", type=float, default=10, help="how long faults strike (10)")
     parser.add_argument("--seed", type=int, help="decides the faults and the work; the same one plans the same (any)")
