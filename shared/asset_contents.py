@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from xml.parsers import expat
 
+from pydantic_core import from_json
+
 from shared import fonts
 from shared.exceptions import InvalidRequestError, UnsupportedTypeError
 
@@ -151,8 +153,6 @@ def _css(content: bytes) -> None:
 
 
 def _json(content: bytes) -> None:
-    from pydantic_core import from_json  # noqa: PLC0415  # The workers, which only read the names here, do without.
-
     from_json(content, allow_inf_nan=False)
 
 
