@@ -106,10 +106,6 @@ def _of_renders(grace: float) -> Iterator[Rule]:
         ),
         (and_(state == renders.State.FAILED, Render.cause.is_(None)), "it failed, and nothing says why"),
         (
-            and_(state == renders.State.CANCELLED, Render.worker_id.is_not(None), Render.deadline_at < now(-grace)),
-            "it was cancelled long ago, and a worker still holds it",
-        ),
-        (
             and_(Render.kept, ~kept_by),
             "it is kept, and no report, history record or preview keeps it: it would stay for ever",
         ),

@@ -246,7 +246,6 @@ def changed(database, model, **values):
         ({"blob_key": None}, "it succeeded and is kept, and has no document"),
         ({"sha256": None}, "hash, size or type of its document are not known"),
         ({"state": "failed"}, "it failed, and nothing says why"),
-        ({"state": "cancelled", "deadline_at": now(LONG_AGO)}, "a worker still holds it"),
     ],
 )
 def test_a_render_that_contradicts_itself_is_said(database, filesystem_storage, values, problem):
@@ -266,6 +265,17 @@ def test_a_render_that_contradicts_itself_is_said(database, filesystem_storage, 
     [line] = said(database, filesystem_storage)
     assert line.startswith(f"wrong    render {report_id}, trace {TRACE}")
     assert problem in line
+
+
+def test_a_cancelled_render_whose_worker_died_is_nothing_wrong(database, filesystem_storage):
+    # Nobody heard the end of its attempt: the row says so until the sweep takes it, which asks the storage for such.
+    render_id = orders.submitted(database, kept=False)
+    orders.claimed(database, render_id)
+    with database.writing() as session:
+        assert renders.cancel(session, render_id)
+    changed(database, Render, deadline_at=now(LONG_AGO))
+
+    assert said(database, filesystem_storage) == []
 
 
 def test_a_render_that_nothing_keeps_and_no_sweep_takes_is_said(database, filesystem_storage):
