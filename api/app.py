@@ -9,23 +9,33 @@ from flask import Flask
 from api import (
     access,
     assets,
+    batch_previews,
     batches,
     certificates,
     comparisons,
     config_renders,
+    contexts,
     errors,
+    farm,
     history,
     links,
+    lookups,
     odata,
+    previews,
     print_tasks,
     printers,
     replays,
     report_configs,
+    report_details,
     reports,
     schedules,
+    sessions,
+    shown_settings,
+    studio,
     system,
     templates,
     thumbnails,
+    traces,
     tracing,
 )
 from api.gateway import Gateway
@@ -57,29 +67,39 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # The provider is Flask's own.
     gateway = app.extensions["pressroom"] = Gateway(settings)
+    sessions.register(app)
     tracing.register(app)
     access.register(app, settings)
     errors.register(app)
     for feature in (
         system,
+        farm,
         odata,
         assets,
         reports,
+        report_details,
+        batch_previews,
         batches,
         schedules,
         templates,
         report_configs,
+        contexts,
         history,
         config_renders,
         thumbnails,
+        previews,
         print_tasks,
         printers,
         replays,
         comparisons,
         certificates,
+        traces,
+        lookups,
+        shown_settings,
         openapi,
     ):
         app.register_blueprint(feature.blueprint)
+    studio.register(app)
     app.wsgi_app = gateway.threads.counting(app.wsgi_app)  # type: ignore[method-assign, assignment]  # As Flask advises.
     app.wsgi_app = links.behind_proxies(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]  # As Flask advises.
     release_unused()

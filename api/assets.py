@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import contextlib
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from api import documents, gateway, links, odata
+from api.access import refuse_foreign_page
 from api.bodies import Name, Strict, Text, read_body
 from api.documents import StoredFile
 from api.envelope import success
@@ -92,7 +92,7 @@ def listing() -> Response:
 @described(operations.UPLOAD)
 def upload() -> Response:
     """Store the file of a form."""
-    _refuse_foreign_page()
+    refuse_foreign_page("upload here: send the file from the farm's own")
     name, content = _read_form()
     return _stored(_store(name, content))
 
@@ -202,19 +202,6 @@ def _shown(asset: Asset) -> dict[str, Any]:
         "modificationDate": moment(asset.modified_at),
         "url": links.absolute("assets.content", key=asset.id),
     }
-
-
-def _refuse_foreign_page() -> None:
-    """Refuse a form that a page of another origin posts, which a browser lets it do without asking.
-
-    Raises:
-        Forbidden: The browser says that it comes from elsewhere.
-    """
-    origin = request.headers.get("Origin")
-    own = {urlsplit(url).netloc for url in (request.host_url, gateway.current().settings.public_url)}
-    foreign = origin is not None and (urlsplit(origin).netloc or origin) not in own
-    if foreign or request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-        raise Forbidden(f"A page of {origin or 'another site'} must not upload here: send the file from the farm's own")
 
 
 def _read_form() -> tuple[str, bytes]:

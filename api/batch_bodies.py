@@ -5,26 +5,36 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import from_json
 
-from api.bodies import Duration, Name, Strict, TemplateBody, Text, writable
-from api.paging import PageQuery
+from api.bodies import Duration, JsonText, Name, Strict, TemplateBody, Text, writable
+from api.paging import Flag, PageQuery
 from api.print_bodies import MOST_COPIES, PrintOptionsBody
+from shared.batch_columns import Columns, columns_of
 from shared.batch_names import NAME_LENGTH
 
 MOST_SHOWN = 1000
 
 
-def _said(value: object) -> object:
-    """Read yes and no of a query."""
-    if value in ("true", "false"):
-        return value == "true"
-    raise ValueError("true or false")
-
-
 Pattern = Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)]
-Flag = Annotated[bool, BeforeValidator(_said, json_schema_input_type=bool)]
 Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Data = Annotated[dict[str, Any], AfterValidator(writable)]
+
+
+def _columns(value: object) -> object:
+    """Read which column stands where, which comes as JSON text."""
+    try:
+        found = from_json(str(value))
+        if isinstance(found, dict) and all(isinstance(column, str) for column in found.values()):
+            return found
+    except ValueError:
+        pass
+    raise ValueError('the JSON of an object of texts, such as {"customer.name": "Client"}')
+
+
+ColumnsText = Annotated[
+    dict[Text, Text] | None, BeforeValidator(_columns, json_schema_input_type=JsonText | None), Field(examples=["{}"])
+]
 
 
 class BatchReportsBody(Strict):
@@ -77,14 +87,25 @@ class BatchBody(Strict):
     printing: BatchPrintingBody | None = Field(default=None, alias="print")
 
 
-class UploadQuery(BaseModel):
-    """The query of ``POST /api/v1/batch/upload``, whose body is the items."""
+class BatchPreviewQuery(BaseModel):
+    """The query of ``POST /api/v1/batch/preview``, whose body is the beginning of a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     template: Annotated[Name, Field(examples=["parcel-label"])]
     version: Annotated[int, Field(ge=1)] | None = None
     name: Pattern | None = None
+    columns: ColumnsText = None
+
+    @property
+    def chosen(self) -> Columns | None:
+        """Which column stands where; None: nobody said."""
+        return None if self.columns is None else columns_of(self.columns)
+
+
+class UploadQuery(BatchPreviewQuery):
+    """The query of ``POST /api/v1/batch/upload``, whose body is the items."""
+
     timeout: Milliseconds | None = None
     public: Flag = False
     keep: Flag = False

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, g, request
-from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from flask import Blueprint, Response, g
 
-from api import batch_archives, documents, gateway, links
+from api import batch_archives, batch_files, documents, gateway, links
 from api.access import caller
 from api.batch_bodies import ArchiveQuery, BatchBody, BatchesQuery, BatchRequestBody, DocumentsQuery, UploadQuery
 from api.bodies import read_body
@@ -19,14 +17,13 @@ from api.envelope import success
 from api.odata.properties import moment
 from api.openapi import described
 from api.openapi.operations import batches as operations
-from api.paging import read_query
+from api.paging import NoQuery, read_query
 from shared import batch_feeding, batch_sources, batches, outcomes, printers, reports, retirement, templates
 from shared.batches import BatchOrder, BatchRequest
 from shared.errands import Errand, Kind
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.history import PDF
 from shared.renders import State
-from shared.storage import CHUNK_BYTES
 from shared.submissions import TemplateChoice
 
 if TYPE_CHECKING:
@@ -77,11 +74,8 @@ def create() -> Response:
 def upload() -> Response:
     """Accept a batch whose items are the body: lines of JSON, a JSON array, or a table."""
     query = read_query(UploadQuery)
-    media_type = batch_sources.MEDIA_TYPES.get(request.mimetype)
-    if media_type is None:
-        given = request.content_type or "missing"
-        expected = ", ".join(sorted(set(batch_sources.MEDIA_TYPES.values())))
-        raise UnsupportedMediaType(f"Content-Type is {given}: expected one of {expected}")
+    media_type, charset = batch_files.kind_of()
+    columns = query.chosen
     farm = gateway.current()
     with farm.database.reading() as session:
         template = templates.find_by_any(session, query.template)
@@ -99,9 +93,14 @@ def upload() -> Response:
     )
     # Before gigabytes are read in vain.
     with _admitting(order), tempfile.TemporaryFile() as file:
-        _spool(file)
+        batch_files.spool(
+            file, limit=farm.settings.batch_bytes, advice=" (PRESSROOM_BATCH_BYTES): send several batches"
+        )
         file.seek(0)
-        return _accepted(order, batch_sources.items(file, media_type, longest=farm.settings.max_body_bytes))
+        longest = farm.settings.max_body_bytes
+        return _accepted(
+            order, batch_sources.items(file, media_type, longest=longest, charset=charset, columns=columns)
+        )
 
 
 @blueprint.get("")
@@ -110,7 +109,9 @@ def listing() -> Response:
     """List batches, the newest first."""
     query = read_query(BatchesQuery)
     with gateway.current().database.reading() as session:
-        total, found = batches.listing(session, state=query.state, limit=query.page_size, offset=query.offset)
+        total, found = batches.listing(
+            session, state=query.state, search=query.search, limit=query.page_size, offset=query.offset
+        )
     return success([shown(one) for one in found], page=query.page, pageSize=query.page_size, total=total)
 
 
@@ -136,6 +137,22 @@ def listed_documents(batch_id: str) -> Response:
         found = batch_feeding.entries(session, batch_id, after=query.after, states=states, limit=query.limit)
     after = found[-1].index if len(found) == query.limit else None
     return success([_document(one) for one in found], nextAfter=after)
+
+
+@blueprint.get("/<batch_id>/failures")
+@described(operations.FAILURES, query=NoQuery)
+def failures(batch_id: str) -> Response:
+    """Tell why documents of a batch were not made, the commonest reason first."""
+    read_query(NoQuery)
+    with gateway.current().database.reading() as session:
+        batch = batches.find(session, batch_id)
+        reasons = batch_feeding.reasons(session, batch_id)
+    looked_at = sum(one.count for one in reasons)
+    shown = [
+        {"cause": one.cause, "error": one.error, "line": one.line, "count": one.count, "first": one.first}
+        for one in reasons
+    ]
+    return success(shown, lookedAt=looked_at, failed=max(batch.failed, looked_at))
 
 
 @blueprint.get("/<batch_id>/zip")
@@ -235,6 +252,7 @@ def shown(batch: Batch) -> dict[str, Any]:
         if batch.template_shortid is None
         else {"shortid": batch.template_shortid, "name": batch.template_name},
         "name": batch.name,
+        "print": _printing_shown(batch),
         "printed": None if batch.printing is None else batch.printed,
         "merged": _merged_shown(batch),
         "createdBy": batch.created_by,
@@ -243,6 +261,16 @@ def shown(batch: Batch) -> dict[str, Any]:
         "finishDate": None if batch.finished_at is None else moment(batch.finished_at),
         "documentsUrl": links.absolute("batches.listed_documents", batch_id=batch.id),
         "zipUrl": links.absolute("batches.archive", batch_id=batch.id),
+    }
+
+
+def _printing_shown(batch: Batch) -> dict[str, Any] | None:
+    if batch.printing is None:
+        return None
+    return {
+        "printerName": batch.printing["printer_name"],
+        "numberOfCopies": batch.printing["number_of_copies"],
+        "options": batch.printing["options"],
     }
 
 
@@ -316,30 +344,6 @@ def _no_merged(batch: Batch) -> Exception:
     if batch.merge == batches.Merge.FAILED:
         return ConflictError(f"There is no merged PDF: {batch.merge_error}. POST to the same address to try again")
     return NotFoundError("Nobody has asked for a merged PDF: POST to the same address to have one made")
-
-
-def _spool(file: IO[bytes]) -> None:
-    """Write the body into a file, as it comes.
-
-    Raises:
-        BadRequest: It broke off.
-        RequestEntityTooLarge: It is over the limit.
-    """
-    limit = gateway.current().settings.batch_bytes
-    request.max_content_length = limit + 1
-    read = 0
-    try:
-        while chunk := request.stream.read(CHUNK_BYTES):
-            read += len(chunk)
-            if read > limit:
-                raise RequestEntityTooLarge(
-                    f"The items are more than {limit} bytes (PRESSROOM_BATCH_BYTES): send several batches"
-                )
-            file.write(chunk)
-    except (OSError, ParseException) as error:
-        raise BadRequest("The body could not be read to its end") from error
-    if request.content_length is not None and read < request.content_length:
-        raise BadRequest("The body could not be read to its end")
 
 
 def _request(body: BatchRequestBody) -> BatchRequest:

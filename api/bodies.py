@@ -193,9 +193,14 @@ def read_body(shape: type[Body]) -> Body:
         raise InvalidBodyError(explained) from error
 
 
+def has_body() -> bool:
+    """Say whether the request brings a body: one that may be left out is not read then."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
     """Return a field's path and what is wrong with it."""
-    path = _shortened(_path(error["loc"]))
+    path = shortened(_path(error["loc"]))
     kind = error["type"]
     if kind == "json_invalid":
         why = str(error["ctx"]["error"])
@@ -242,10 +247,11 @@ def _shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = repr(value)
-    return _shortened(text)
+    return shortened(text)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return the beginning of a text, as much as a message has room for."""
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

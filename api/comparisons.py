@@ -19,6 +19,7 @@ from shared.models import Comparison
 
 if TYPE_CHECKING:
     from api.gateway import Gateway
+    from shared.comparisons import Picture
 
 WAIT_SECONDS = 20.0
 RETRY_SECONDS = 2
@@ -33,7 +34,7 @@ def compare(record_id: str, other_id: str) -> Response:
     farm = gateway.current()
     with farm.database.reading() as session:
         found = comparisons.find(session, record_id, other_id)
-    if found is None or found.state != leases.State.SUCCEEDED:
+    if found is None or found.state != leases.State.SUCCEEDED or comparisons.lacks_pictures(found):
         found = _made(farm, record_id, other_id)
     if found.state == leases.State.FAILED:
         raise ConflictError(f"The records could not be compared: {found.error}")
@@ -48,17 +49,36 @@ def compare(record_id: str, other_id: str) -> Response:
 @described(operations.OVERLAY)
 def overlay(record_id: str, other_id: str, page: int) -> Response:
     """Show one page of both records, one over the other."""
-    farm = gateway.current()
-    with farm.database.reading() as session:
+    with gateway.current().database.reading() as session:
         found = comparisons.overlay(session, record_id, other_id, page=page)
+    return _sent(found, name=f"page-{page}.png")
+
+
+@blueprint.get("/<record_id>/diff/<other_id>/page/<int:page>/before.png")
+@described(operations.BEFORE)
+def before(record_id: str, other_id: str, page: int) -> Response:
+    """Show one page of the first record."""
+    return _side(record_id, other_id, page, comparisons.BEFORE)
+
+
+@blueprint.get("/<record_id>/diff/<other_id>/page/<int:page>/after.png")
+@described(operations.AFTER)
+def after(record_id: str, other_id: str, page: int) -> Response:
+    """Show one page of the second record."""
+    return _side(record_id, other_id, page, comparisons.AFTER)
+
+
+def _side(record_id: str, other_id: str, page: int, side: str) -> Response:
+    with gateway.current().database.reading() as session:
+        found = comparisons.side(session, record_id, other_id, page=page, side=side)
+    return _sent(found, name=f"page-{page}-{side}.png")
+
+
+def _sent(picture: Picture, *, name: str) -> Response:
     stored = StoredFile(
-        key=found.key,
-        media_type="image/png",
-        size=found.size,
-        sha256=found.sha256,
-        filename=f"page-{page}.png",
+        key=picture.key, media_type="image/png", size=picture.size, sha256=picture.sha256, filename=name
     )
-    return documents.send(farm.storage, stored, attachment=False)
+    return documents.send(gateway.current().storage, stored, attachment=False)
 
 
 def _made(farm: Gateway, record_id: str, other_id: str) -> Comparison:
@@ -101,19 +121,13 @@ def _look(farm: Gateway, comparison_id: str) -> Comparison:
 
 def _shown(comparison: Comparison) -> dict[str, Any]:
     result = comparison.result or {}
-    pictures = [
-        {
-            "page": one["page"],
-            "changed": one["changed"],
-            "overlay": None
-            if one["overlay"] is None
-            else links.absolute(
-                "comparisons.overlay",
-                record_id=comparison.first_id,
-                other_id=comparison.second_id,
-                page=one["page"],
-            ),
+    pictures = []
+    for one in result["pictures"]:
+        place = {"record_id": comparison.first_id, "other_id": comparison.second_id, "page": one["page"]}
+        shown = {
+            # One of an earlier release says nothing of the sides.
+            name: None if one.get(name) is None else links.absolute(f"comparisons.{name}", **place)
+            for name in ("overlay", *comparisons.SIDES)
         }
-        for one in result["pictures"]
-    ]
+        pictures.append({"page": one["page"], "changed": one["changed"], **shown})
     return {"before": comparison.first_id, "after": comparison.second_id, **result, "pictures": pictures}

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from api import documents, gateway, links, waiting
-from api.access import caller
+from api.access import caller, source
 from api.bodies import Name, Strict, read_body, writable
 from api.envelope import success
 from api.openapi import described
@@ -89,6 +89,7 @@ def render(key: str) -> Response:
         data=body.data,
         create_history_record=body.create_history_record,
         printing=_printing(body),
+        source=source(),
         created_by=caller(),
     )
     return perform(wish, run_async=body.run_async)

@@ -24,8 +24,18 @@ def success(data: dict[str, Any] | Sequence[Any], *, status: int = 200, **meta: 
     return answer
 
 
-def failure(status: int, errors: Sequence[str]) -> Response:
-    """Answer with everything that was wrong."""
-    answer = jsonify(success=False, errors=list(errors), meta={"traceId": g.get("trace_id")}, status=status)
+def failure(status: int, errors: Sequence[str], *, fields: Sequence[str | None] = (), **others: Any) -> Response:
+    """Answer with everything that was wrong.
+
+    Args:
+        status: The HTTP status.
+        errors: What was wrong, in words.
+        fields: For each of these the field that it is about; None: none, or not one alone.
+        others: What else is said: of a render that failed, ``cause`` and ``line``.
+    """
+    meta: dict[str, Any] = {"traceId": g.get("trace_id"), **others}
+    if any(fields):
+        meta["fields"] = list(fields)
+    answer = jsonify(success=False, errors=list(errors), meta=meta, status=status)
     answer.status_code = status
     return answer

@@ -9,9 +9,11 @@ from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api import envelope
+from shared import outcomes
 from shared.database import DATABASE_AWAY
 from shared.exceptions import (
     ConflictError,
+    ForbiddenError,
     InvalidRequestError,
     NotFoundError,
     NotReadyError,
@@ -26,6 +28,8 @@ from shared.tracing import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from shared.render_values import RenderStatus
 
 RETRY_SECONDS = 5
 
@@ -60,6 +64,11 @@ class RenderFailedError(PressroomError):
         self.cause = cause
         self.line = line
 
+    @classmethod
+    def of(cls, done: RenderStatus) -> RenderFailedError:
+        """Say why a render that has ended brought no document."""
+        return cls(outcomes.problem(done), status=outcomes.http_status(done), cause=done.cause, line=done.error_line)
+
 
 def answer_error(status: int, message: str, **details: Any) -> Response:
     """Shape an error as the address family does that was asked, or as plain text for a browser.
@@ -71,8 +80,13 @@ def answer_error(status: int, message: str, **details: Any) -> Response:
     if request.accept_mimetypes.best_match(offered, default="application/json") != "application/json":
         answer = Response(f"{message}\n", mimetype="text/plain")
     elif request.path.startswith("/api/v1/"):
-        several = details.get("errors")
-        answer = envelope.failure(status, [one["message"] for one in several] if several else [message])
+        several = details.get("errors") or [{"field": details.get("field"), "message": message}]
+        answer = envelope.failure(
+            status,
+            [one["message"] for one in several],
+            fields=[one["field"] or None for one in several],
+            **{name: details[name] for name in ("cause", "line") if name in details},
+        )
     elif request.path.startswith("/odata"):
         answer = jsonify({"error": _as_odata(status, message, **details), "traceId": g.get("trace_id")})
     else:
@@ -97,8 +111,9 @@ def register(app: Flask) -> None:
     """Let every error that can leave a route become an answer."""
     app.register_error_handler(InvalidRequestError, _invalid)
     app.register_error_handler(UnprocessableError, _unprocessable)
+    app.register_error_handler(ForbiddenError, lambda error: answer_error(403, error.message))
     app.register_error_handler(NotFoundError, _not_found)
-    app.register_error_handler(ConflictError, lambda error: answer_error(409, error.message))
+    app.register_error_handler(ConflictError, lambda error: answer_error(409, error.message, field=error.field))
     app.register_error_handler(TooLargeError, lambda error: answer_error(413, error.message))
     app.register_error_handler(UnsupportedTypeError, lambda error: answer_error(415, error.message))
     app.register_error_handler(NotReadyError, lambda error: _later(error.message, error.retry_after))

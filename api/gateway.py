@@ -13,7 +13,7 @@ from api.intake import Intake
 from api.known import Known
 from api.readiness import Readiness
 from api.threads import Threads
-from shared import estimates, liveness, queues, renders
+from shared import estimates, farm, liveness, queues, renders
 from shared.content_cache import ContentCache
 from shared.database import GATEWAYS, Database
 from shared.guards import Guard, GuardedStorage
@@ -22,15 +22,18 @@ from shared.storage import create_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from shared.errands import Errand
     from shared.estimates import QueueState
+    from shared.farm import FarmState
     from shared.models import Render
     from shared.renders import SubmittedRender, Wake
     from shared.settings import Settings
 
 RECIPES_KNOWN_SECONDS = 2.0
 QUEUES_KNOWN_SECONDS = 2.0
+FARM_KNOWN_SECONDS = 1.0
 # One caller at a time finds out whether a part that was away is back, so often.
 AWAY_SECONDS = 3
 # For the broker's answer; whoever waits for it has his answer by then, but for the message.
@@ -60,13 +63,21 @@ class Gateway:
         self.ended = EndedRenders(self.redis)
         # Of four threads, three may wait for renders; the fourth answers those who poll, submit and check.
         self.places = threading.BoundedSemaphore(settings.gateway_threads * 3 // 4)
+        # Of those places, so many may be held by pages that are open and live.
+        self.live_places = threading.BoundedSemaphore(max(1, settings.gateway_threads // 4))
         # On the monotonic clock. Once this process was told to stop, who waits for a render then is sent away.
         self.waits_until = math.inf
         self._recipes = Known(self._read_recipes, seconds=RECIPES_KNOWN_SECONDS)
+        self._farm = Known(self._read_farm, seconds=FARM_KNOWN_SECONDS)
         self._queues = {
             queue: Known(functools.partial(self._read_queue, queue), seconds=QUEUES_KNOWN_SECONDS)
             for queue in queues.RENDER_QUEUES
         }
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether this process was told to stop."""
+        return self.waits_until < math.inf
 
     def publish(self, render: Render | SubmittedRender) -> None:
         """Announce a committed render."""
@@ -95,6 +106,16 @@ class Gateway:
     def _read_queue(self, queue: str) -> QueueState:
         with self.database.reading() as session:
             return estimates.state_of(session, queue, dead_after=self.settings.worker_dead_after)
+
+    def farm_state(self) -> tuple[FarmState, dict[str, Any]]:
+        """Return how the farm does and what its parts say, as of the last second: every page about it asks for that."""
+        return self._farm.get()
+
+    def _read_farm(self) -> tuple[FarmState, dict[str, Any]]:
+        with self.database.reading() as session:
+            state = farm.look(session, self.settings)
+        # Behind it: a part that hangs is waited for, and no connection need be kept meanwhile.
+        return state, self.readiness.look()
 
     def _is_crowded(self) -> bool:
         return self.threads.few_left

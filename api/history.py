@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import documents, gateway, links
 from api.access import caller
-from api.bodies import Text  # noqa: TC001  # Pydantic reads the annotations.
+from api.bodies import Strict, Text, read_body
 from api.documents import StoredFile
 from api.envelope import success
 from api.odata.properties import moment
 from api.openapi import described
 from api.openapi.operations import history as operations
-from api.paging import Moment, PageQuery, read_query
+from api.paging import Flag, Moment, PageQuery, read_query
 from shared import history, history_lists, history_removal, leases
 from shared.exceptions import NotFoundError
 from shared.history_lists import Filters
@@ -44,6 +44,7 @@ class HistoryQuery(PageQuery):
     report_config: Text | None = Field(default=None, alias="reportConfig")
     trace_id: Text | None = Field(default=None, alias="traceId")
     source: Literal["api", "studio", "schedule", "batch", "replay"] | None = None
+    keep: Flag | None = None
     created_from: Moment | None = Field(default=None, alias="createdFrom")
     created_to: Moment | None = Field(default=None, alias="createdTo")
 
@@ -54,6 +55,13 @@ class OneHistoryQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     include: Literal["reportPdf"] | None = None
+    api_payload: bool = Field(default=True, alias="apiPayload")
+
+
+class ChangedRecordBody(Strict):
+    """The body of ``PATCH /api/v1/report-history-record/{record_id}``."""
+
+    keep: bool
 
 
 @blueprint.get("")
@@ -66,6 +74,7 @@ def listing() -> Response:
         report_config=query.report_config,
         trace_id=query.trace_id,
         source=query.source,
+        keep=query.keep,
         created_from=query.created_from,
         created_to=query.created_to,
         search=query.search,
@@ -86,7 +95,7 @@ def read(record_id: str) -> Response:
     with farm.database.reading() as session:
         record = history.find(session, record_id, whole=True)
         [entry] = history_lists.entries(session, [record])
-    payload = history.payload(farm.storage, record)
+    payload = history.payload(farm.storage, record) if query.api_payload else b""
     response, document = record.response, None
     if query.include == "reportPdf" and record.blob_key is not None:
         document = _base64(record)
@@ -96,6 +105,24 @@ def read(record_id: str) -> Response:
     shown |= {"apiPayload": _parsed(payload), "apiResponse": response, "reportPdf": document}
     g.render_id = record.render_id
     return success(shown)
+
+
+@blueprint.patch("/<record_id>")
+@described(operations.CHANGE, body=ChangedRecordBody)
+def change(record_id: str) -> Response:
+    """Pin a record, or unpin it."""
+    body = read_body(ChangedRecordBody)
+    with gateway.current().database.writing() as session:
+        record = history.pin(session, record_id, keep=body.keep)
+        [entry] = history_lists.entries(session, [record])
+    log.info(
+        "record pinned" if body.keep else "record unpinned",
+        trace_id=record.trace_id,
+        record_id=record.id,
+        request_trace_id=g.trace_id,
+        by=caller(),
+    )
+    return success(listed(entry))
 
 
 @blueprint.delete("/<record_id>")
@@ -187,6 +214,7 @@ def listed(entry: Entry) -> dict[str, Any]:
         "sha256": record.sha256,
         "renderId": record.render_id,
         "replayOf": record.replay_of,
+        "keep": record.keep,
         "createdBy": record.created_by,
         "printTasks": entry.print_tasks,
         "creationDate": moment(record.created_at),

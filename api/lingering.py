@@ -36,7 +36,7 @@ class Lingering:
         self.staying = 0
         self._stopped = False
         self._lock = threading.Lock()
-        # Each count in it ends one thread's stay.
+        # A count in it ends at least one thread's stay; whoever wakes and comes too late for it goes as well.
         self._calls = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK | os.EFD_SEMAPHORE)
 
     def begin(self) -> None:

@@ -37,8 +37,22 @@ def _moment(value: object) -> object:
         raise ValueError("a date or a time such as 2026-03-15 or 2026-03-15T06:00:00Z") from None
 
 
+def _said(value: object) -> object:
+    """Read yes and no."""
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError("true or false")
+
+
 # Without an offset, UTC.
 Moment = Annotated[dt.datetime, BeforeValidator(_moment, json_schema_input_type=str)]
+Flag = Annotated[bool, BeforeValidator(_said, json_schema_input_type=bool)]
+
+
+class NoQuery(BaseModel):
+    """The query of an address that knows no parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PageQuery(BaseModel):
@@ -78,8 +92,10 @@ def _explained(shape: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
     if error["type"] == "extra_forbidden":
         known = [field.alias or own for own, field in shape.model_fields.items()]
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"
+        hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(known) or 'none'}"
         return name, f"{name} is not a known query parameter: {hint}"
+    if error["type"] == "missing":
+        return name, f"{name} is missing"
     if error["type"] == "value_error":
         expected = str(error["ctx"]["error"])
     elif error["type"] == "int_parsing":

@@ -72,19 +72,25 @@ class PrintOptionsBody(Strict):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-class PrintBody(Strict):
-    """The body of a reprint."""
+class TestPageBody(Strict):
+    """The body of ``POST /api/v1/printer/{key}/test-page``."""
 
-    printer_name: Name | None = Field(default=None, alias="printerName")
     number_of_copies: Annotated[int, Field(ge=1, le=MOST_COPIES)] = Field(default=1, alias="numberOfCopies")
     options: PrintOptionsBody = PrintOptionsBody()
 
 
-class NewPrintTaskBody(PrintBody):
-    """The body of ``POST /api/v1/report-print-task``."""
+class PrintBody(TestPageBody):
+    """The body of a reprint."""
 
-    file: Base64File = Field(alias="fileBase64")
-    file_name: Name = Field(default="document.pdf", alias="fileName")
+    printer_name: Name | None = Field(default=None, alias="printerName")
+
+
+class NewPrintTaskBody(PrintBody):
+    """The body of ``POST /api/v1/report-print-task``: with a PDF, or the id of a stored report that has one."""
+
+    file: Base64File | None = Field(default=None, alias="fileBase64")
+    report: Text | None = None
+    file_name: Name | None = Field(default=None, alias="fileName")
 
 
 class JobBody(Strict):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, g
 
 from api import documents, gateway, links
-from api.access import caller
+from api.access import caller, source
 from api.bodies import read_body
 from api.documents import StoredFile
 from api.envelope import success
@@ -26,7 +26,7 @@ from api.print_bodies import (
 )
 from shared import print_agents, print_orders, print_task_lists, print_tasks
 from shared.errands import Errand, Kind
-from shared.exceptions import ConflictError, NotFoundError
+from shared.exceptions import InvalidRequestError, NotFoundError
 from shared.print_orders import Wish
 from shared.print_tasks import Status
 from shared.storage import is_digest
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shared.models import PrintTask
 
 TASKS = "/api/v1/report-print-task"
+NAMELESS = "document.pdf"
 
 log = logger(__name__)
 blueprint = Blueprint("print_tasks", __name__)
@@ -68,18 +69,26 @@ def listing() -> Response:
 @blueprint.post(TASKS)
 @described(operations.CREATE, body=NewPrintTaskBody)
 def create() -> Response:
-    """Print a PDF that the request brings."""
+    """Print a PDF that the request brings, or that of a stored report."""
     body = read_body(NewPrintTaskBody)
     farm = gateway.current()
-    task = print_orders.print_file(
-        farm.database,
-        farm.storage,
-        content=body.file,
-        file_name=body.file_name,
-        trace_id=g.trace_id,
-        wish=_wish(body),
-    )
-    return _made(task)
+    if body.file is not None and body.report is None:
+        task = print_orders.print_file(
+            farm.database,
+            farm.storage,
+            content=body.file,
+            file_name=body.file_name or NAMELESS,
+            trace_id=g.trace_id,
+            wish=_wish(body),
+        )
+    elif body.report is not None and body.file is None:
+        task = print_orders.print_report(
+            farm.database, farm.storage, body.report, _wish(body), file_name=body.file_name
+        )
+    else:
+        said = "neither fileBase64 nor report" if body.file is None else "both fileBase64 and report"
+        raise InvalidRequestError(f"The body has {said}: expected one of the two", field="fileBase64")
+    return made(task)
 
 
 @blueprint.post("/api/v1/report-history-record/<record_id>/print")
@@ -90,7 +99,7 @@ def reprint(record_id: str) -> Response:
     farm = gateway.current()
     with farm.database.writing() as session:
         task = print_orders.reprint(session, record_id, _wish(body))
-    return _made(task)
+    return made(task)
 
 
 @blueprint.get(f"{TASKS}/<print_task_id>")
@@ -118,9 +127,7 @@ def file(print_task_id: str) -> Response:
     """Return a print task's document, or a part of it."""
     task, document = _find(print_task_id)
     if document is None:
-        raise ConflictError(
-            "The print task has no document: " + ("it is being rendered" if task.held else "its render failed")
-        )
+        raise print_orders.without_document(task)
     stored = StoredFile(
         key=document.key,
         media_type=print_orders.PDF,
@@ -129,6 +136,15 @@ def file(print_task_id: str) -> Response:
         filename=task.file_name,
     )
     return documents.send(gateway.current().storage, stored, attachment=False)
+
+
+@blueprint.post(f"{TASKS}/<print_task_id>/print")
+@described(operations.PRINT_AGAIN, body=PrintBody)
+def print_again(print_task_id: str) -> Response:
+    """Print a print task's document once more."""
+    body = read_body(PrintBody)
+    farm = gateway.current()
+    return made(print_orders.print_again(farm.database, farm.storage, print_task_id, _wish(body)))
 
 
 @blueprint.post(f"{TASKS}/<print_task_id>/cancel")
@@ -224,6 +240,15 @@ def shown(task: PrintTask) -> dict[str, Any]:
     }
 
 
+def made(task: PrintTask) -> Response:
+    """Begin with a print task that was just made, and answer with it."""
+    _say("print task made", task, printer=task.printer_name, copies=task.number_of_copies)
+    _ring(task)
+    answer = success(shown(task), status=201)
+    answer.headers["Location"] = links.absolute("print_tasks.read", print_task_id=task.id)
+    return answer
+
+
 def _find(print_task_id: str) -> tuple[PrintTask, print_orders.Document | None]:
     with gateway.current().database.reading() as session:
         task = print_tasks.find(session, print_task_id)
@@ -236,15 +261,8 @@ def _wish(body: PrintBody) -> Wish:
         number_of_copies=body.number_of_copies,
         options=body.options.given,
         created_by=caller(),
+        source=source(),
     )
-
-
-def _made(task: PrintTask) -> Response:
-    _say("print task made", task, printer=task.printer_name, copies=task.number_of_copies)
-    _ring(task)
-    answer = success(shown(task), status=201)
-    answer.headers["Location"] = links.absolute("print_tasks.read", print_task_id=task.id)
-    return answer
 
 
 def _ring(task: PrintTask) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from flask import Blueprint
+from flask import Blueprint, g
 from pydantic import Field
 
-from api import gateway, links
-from api.access import caller
-from api.bodies import NAME_LENGTH, Name, Strict, Text, read_body
+from api import gateway, links, print_tasks
+from api.access import caller, refuse_foreign_page, source
+from api.bodies import NAME_LENGTH, Name, Strict, Text, has_body, read_body
 from api.envelope import success
 from api.odata.properties import moment
 from api.openapi import described
 from api.openapi.operations import printers as operations
 from api.paging import PageQuery, read_query
-from shared import printer_readings, printers
+from api.print_bodies import TestPageBody
+from shared import print_orders, printer_readings, printers
+from shared.print_orders import Wish
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Response
+    from sqlalchemy.orm import Session
 
     from shared.models import Printer
 
@@ -88,7 +93,8 @@ def listing() -> Response:
         found, total = printers.listed(
             session, offset=query.offset, limit=query.page_size, search=query.search, sort=query.sort
         )
-    return success([_shown(one) for one in found], page=query.page, pageSize=query.page_size, total=total)
+        shown = _all_shown(session, found)
+    return success(shown, page=query.page, pageSize=query.page_size, total=total)
 
 
 @blueprint.post("")
@@ -152,12 +158,42 @@ def refresh(key: str) -> Response:
     return success(_shown(printer_readings.refresh(gateway.current().database, _find(key))))
 
 
+@blueprint.post("/<path:key>/test-page")
+@described(operations.TEST_PAGE, body=TestPageBody)
+def test_page(key: str) -> Response:
+    """Print the page that shows what a printer makes of a document."""
+    if has_body():
+        body = read_body(TestPageBody)
+    else:
+        refuse_foreign_page("print here: send JSON, or print from the farm's own")
+        body = TestPageBody()
+    farm = gateway.current()
+    wish = Wish(
+        printer_name=_find(key).name,
+        number_of_copies=body.number_of_copies,
+        options=body.options.given,
+        created_by=caller(),
+        source=source(),
+    )
+    return print_tasks.made(print_orders.print_test_page(farm.database, farm.storage, trace_id=g.trace_id, wish=wish))
+
+
 def _find(key: str) -> Printer:
     with gateway.current().database.reading() as session:
         return printers.find(session, key)
 
 
 def _shown(printer: Printer) -> dict[str, Any]:
+    with gateway.current().database.reading() as session:
+        return _all_shown(session, [printer])[0]
+
+
+def _all_shown(session: Session, found: Sequence[Printer]) -> list[dict[str, Any]]:
+    open_tasks = printers.open_tasks(session, [one.name for one in found])
+    return [_entry(one, open_tasks.get(one.name, 0)) for one in found]
+
+
+def _entry(printer: Printer, open_tasks: int) -> dict[str, Any]:
     return {
         "id": printer.id,
         "name": printer.name,
@@ -172,6 +208,7 @@ def _shown(printer: Printer) -> dict[str, Any]:
         "stateMessage": printer.state_message,
         "readDate": None if printer.read_at is None else moment(printer.read_at),
         "error": printer.error,
+        "openPrintTasks": open_tasks,
         "createdBy": printer.created_by,
         "creationDate": moment(printer.created_at),
         "modificationDate": moment(printer.modified_at),

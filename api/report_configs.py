@@ -20,15 +20,18 @@ from api.openapi import described
 from api.openapi.operations import report_configs as operations
 from api.paging import PageQuery, read_query
 from api.template_bodies import ChangedTemplateBody, NewTemplateBody, ReplacedTemplateBody
-from shared import templates
+from shared import template_lists, templates
+from shared.certificates import Verdict
 from shared.exceptions import NotFoundError
 from shared.models import Template, TemplateVersion
+from shared.template_lists import Filters
 
 if TYPE_CHECKING:
     from flask import Response
     from sqlalchemy.orm import Session
 
     from api.template_saves import LookUp
+    from shared.template_lists import Entry
     from shared.template_saves import Saved
 
 ORDERS = {
@@ -57,6 +60,7 @@ class ReportConfigQuery(PageQuery):
     engine: Text | None = None
     recipe: Text | None = None
     context: Text | None = None
+    certified: Literal["certified", "refused", "pending", "withdrawn", "failed", "none"] | None = None
 
 
 @blueprint.get("")
@@ -64,19 +68,23 @@ class ReportConfigQuery(PageQuery):
 def listing() -> Response:
     """List templates."""
     query = read_query(ReportConfigQuery)
+    filters = Filters(
+        search=query.search,
+        engine=query.engine,
+        recipe=query.recipe,
+        context=query.context,
+        certified=query.certified,
+    )
     with gateway.current().database.reading() as session:
-        total, found = templates.listing(
+        total, found = template_lists.listing(
             session,
-            search=query.search,
-            engine=query.engine,
-            recipe=query.recipe,
-            context=query.context,
+            filters,
             order_by=ORDERS[query.sort.removeprefix("-")],
             descending=query.sort.startswith("-"),
             limit=query.page_size,
             offset=query.offset,
         )
-    return success([_shown(one) for one in found], page=query.page, pageSize=query.page_size, total=total)
+    return success([_listed(one) for one in found], page=query.page, pageSize=query.page_size, total=total)
 
 
 @blueprint.post("")
@@ -171,6 +179,22 @@ def _find_or_none(session: Session, key: str) -> Template | None:
 def _saved(saved: Saved, *, status: int = 200) -> Response:
     answer = success(_shown(saved.template), status=status, **({"warnings": saved.warnings} if saved.warnings else {}))
     return template_saves.tagged(answer, saved.template)
+
+
+def _listed(entry: Entry) -> dict[str, Any]:
+    """Return a template with what a card says of its certificate."""
+    certificate = None
+    if entry.certificate is not None:
+        verdict, issued_at, samples, result = entry.certificate
+        # Those of the verdict before are nobody's while it is looked at anew.
+        reasons = () if verdict == Verdict.PENDING else (result or {}).get("reasons", ())
+        certificate = {
+            "verdict": verdict,
+            "reason": reasons[0]["text"] if reasons else None,
+            "issuedAt": None if issued_at is None else moment(issued_at),
+            "samples": samples,
+        }
+    return _shown(entry.template) | {"certificate": certificate}
 
 
 def _shown(template: Template, version: TemplateVersion | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Blueprint, Response, g, jsonify, request
 
 from api import gateway, links, odata, waiting
-from api.access import caller, open_to_everybody
+from api.access import caller, open_to_everybody, source
 from api.bodies import ChangedReportBody, RenderBody, read_body
 from api.documents import serve
 from api.errors import RenderFailedError, answer_error
@@ -51,6 +51,7 @@ def render(_name: str = "") -> Response:
         report=ReportWish(blob_name=wish.blob_name, public=public, keep=wish.keep, expires_in=wish.expires_in)
         if keep
         else None,
+        source=source(),
         created_by=caller(),
     )
     if run_async:
@@ -64,7 +65,7 @@ def render(_name: str = "") -> Response:
             done = waiting.for_end(farm, accepted.render)
             if done.state != State.SUCCEEDED:
                 _forget(farm, accepted)
-                raise _failure(done)
+                raise RenderFailedError.of(done)
             return _rendered(accepted, done)
 
 
@@ -72,21 +73,21 @@ def render(_name: str = "") -> Response:
 @described(operations.STATUS)
 def status(report_id: str) -> Response:
     """Tell how far a report is: 201 with its ``Location`` when it is there."""
-    return _status(_report(report_id))
+    return _status(find(report_id))
 
 
 @blueprint.get("/reports/<report_id>/content")
 @described(operations.CONTENT)
 def content(report_id: str) -> Response:
     """Serve a report's document for viewing."""
-    return _document(_report(report_id), attachment=False)
+    return _document(find(report_id), attachment=False)
 
 
 @blueprint.get("/reports/<report_id>/attachment")
 @described(operations.ATTACHMENT)
 def attachment(report_id: str) -> Response:
     """Serve a report's document for saving."""
-    return _document(_report(report_id), attachment=True)
+    return _document(find(report_id), attachment=True)
 
 
 @blueprint.get("/reports/public/<report_id>/status")
@@ -94,7 +95,7 @@ def attachment(report_id: str) -> Response:
 @described(operations.PUBLIC_STATUS)
 def public_status(report_id: str) -> Response:
     """As `status`, for a public report."""
-    return _status(_report(report_id, public=True))
+    return _status(find(report_id, public=True))
 
 
 @blueprint.get("/reports/public/<report_id>/content")
@@ -102,7 +103,7 @@ def public_status(report_id: str) -> Response:
 @described(operations.PUBLIC_CONTENT)
 def public_content(report_id: str) -> Response:
     """As `content`, for a public report."""
-    return _document(_report(report_id, public=True), attachment=False)
+    return _document(find(report_id, public=True), attachment=False)
 
 
 @blueprint.get("/reports/public/<report_id>/attachment")
@@ -110,10 +111,19 @@ def public_content(report_id: str) -> Response:
 @described(operations.PUBLIC_ATTACHMENT)
 def public_attachment(report_id: str) -> Response:
     """As `attachment`, for a public report."""
-    return _document(_report(report_id, public=True), attachment=True)
+    return _document(find(report_id, public=True), attachment=True)
 
 
-def _report(report_id: str, *, public: bool = False) -> ReportStatus:
+def find(report_id: str, *, public: bool = False) -> ReportStatus:
+    """Return a report and how its render is doing.
+
+    Args:
+        report_id: The report.
+        public: Whether it is only found if everybody may read it.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     with gateway.current().database.looking() as connection:
         report = render_status.of_report(connection, report_id)
     # One that is not public is the same as none at all: whether it exists is not everybody's business.
@@ -214,12 +224,6 @@ def _rendered(accepted: Accepted, done: RenderStatus) -> Response:
         answer.headers["Report-Id"] = report.id
         answer.headers["Report-BlobName"] = reports.stored_name(done.blob_key or "")
     return answer
-
-
-def _failure(done: RenderStatus) -> RenderFailedError:
-    return RenderFailedError(
-        outcomes.problem(done), status=outcomes.http_status(done), cause=done.cause, line=done.error_line
-    )
 
 
 def _status(report: ReportStatus) -> Response:

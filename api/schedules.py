@@ -1,25 +1,31 @@
-"""Schedules over OData: create, change, delete, and jsreport's two questions. Reading them is in `api.odata`."""
+"""Schedules over OData: create, change, delete, jsreport's two questions, and what a cron line would do.
+
+Reading schedules is in `api.odata`.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, g, jsonify, request
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import gateway, odata
 from api.bodies import JsonObject, Name, Strict, Text, read_body, writable
+from api.envelope import success
 from api.odata import answers, sets
 from api.odata.properties import moment
 from api.openapi import described
 from api.openapi.operations import schedules as operations
-from shared import cron, firing, queues, schedules
+from api.paging import read_query
+from shared import cron, cron_words, firing, queues, schedules
 from shared.cron import UTC_NAME
 from shared.exceptions import InvalidRequestError
 from shared.schedules import LONGEST_RETRY_DELAY_SECONDS, MOST_RETRIES, RETRY_DELAY_SECONDS, ScheduleFields
 from shared.tasks import Submitter
 
+MOST_RUNS = 50
 Retries = Annotated[int, Field(ge=0, le=MOST_RETRIES)]
 RetryDelay = Annotated[float, Field(ge=0, le=LONGEST_RETRY_DELAY_SECONDS, allow_inf_nan=False)]
 
@@ -60,6 +66,17 @@ class RunNowBody(Strict):
     """The body of ``POST /api/scheduling/runNow``. ``scheduleId`` is the schedule's ``_id`` or ``shortid``."""
 
     schedule_id: Text = Field(alias="scheduleId")
+
+
+class PreviewQuery(BaseModel):
+    """The query of what a cron line would do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cron: Annotated[Text, Field(examples=["30 7 * * MON-FRI"])]
+    timezone: Annotated[Text, Field(examples=["Europe/Vienna"])] = UTC_NAME
+    count: Annotated[int, Field(ge=1, le=MOST_RUNS)] = 5
+    locale: Literal["en", "de"] = "en"
 
 
 @blueprint.post("/odata/schedules")
@@ -126,6 +143,24 @@ def next_run(cron_line: str) -> Response:
     with gateway.current().database.reading() as session:
         present = schedules.present(session)
     return jsonify(moment(cron.next_run(cron_line, timezone, after=present)))
+
+
+@blueprint.get("/api/v1/schedule/preview")
+@described(operations.PREVIEW, query=PreviewQuery)
+def preview() -> Response:
+    """Say in words what a cron line means, and when it would run."""
+    query = read_query(PreviewQuery)
+    with gateway.current().database.reading() as session:
+        present = schedules.present(session)
+    found = cron.next_runs(query.cron, query.timezone, after=present, count=query.count)
+    return success(
+        {
+            "cron": query.cron,
+            "timezone": query.timezone,
+            "next": [moment(one) for one in found],
+            "inWords": cron_words.in_words(query.cron, locale=query.locale),
+        }
+    )
 
 
 def _values(body: NewScheduleBody | ChangedScheduleBody, values: dict[str, Any]) -> dict[str, Any]:

@@ -142,14 +142,15 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
             # there is nothing to wait for, and whoever came before that request is served before it.
             while goes_on is True and not conn.parser.unreader.buf.getvalue() and self._lingering.has_next(conn.sock):
                 goes_on = super().handle(conn)
+            if not goes_on:
+                with contextlib.suppress(OSError):
+                    # A second handle on the connection: the first one is closed by the main thread, which finds nothing
+                    # left to wait for.
+                    close_graceful(conn.sock.dup())
+                    conn.sock.shutdown(socket.SHUT_RD)
         finally:
+            # Only now: a thread that waits for its client is no free one.
             self._lingering.end()
-        if not goes_on:
-            with contextlib.suppress(OSError):
-                # A second handle on the connection: the first one is closed by the main thread, which finds nothing
-                # left to wait for.
-                close_graceful(conn.sock.dup())
-                conn.sock.shutdown(socket.SHUT_RD)
         return goes_on
 
     def handle_exit(self, sig: int, frame: Any) -> None:

@@ -109,6 +109,13 @@ class NewTemplateBody(_TemplateBody):
     shortid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
 
 
+class DraftBody(_TemplateBody):
+    """A template that is to be seen before it is saved: the body that would create it, whose name may be left out."""
+
+    name: Name = "preview"
+    shortid: Text | None = None
+
+
 class ReplacedTemplateBody(_TemplateBody):
     """A template's next version in full; what is not named is as if it had never been."""
 

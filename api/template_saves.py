@@ -20,12 +20,12 @@ from shared.submissions import check_recipe, checked_timeout, stored_timeout
 from shared.templates import TemplateFields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flask import Response
     from sqlalchemy.orm import Session
 
-    from api.template_bodies import ChangedTemplateBody, FieldBody, ParameterBody, TemplateOptionsBody
+    from api.template_bodies import ChangedTemplateBody, DraftBody, FieldBody, ParameterBody, TemplateOptionsBody
     from shared.models import Template
     from shared.settings import Settings
     from shared.template_saves import Saved
@@ -65,6 +65,13 @@ def save_change(look_up: LookUp, body: ChangedTemplateBody | ReplacedTemplateBod
     return _announced(template_saves.save_change(farm.database, look_up, merge, trace_id=g.trace_id))
 
 
+def draft(body: DraftBody) -> TemplateFields:
+    """Return what a template would be, after the checks of one that is saved."""
+    said = _said(body, gateway.current().settings)
+    _check(said)
+    return TemplateFields(**said, created_by=caller())
+
+
 def remove(look_up: LookUp) -> Template:
     """Remove a template, and return what it was."""
     with gateway.current().database.writing() as session:
@@ -90,7 +97,12 @@ def check_match(template: Template) -> None:
 def tagged(answer: Response, template: Template, warnings: list[str] | None = None) -> Response:
     """Say in an answer's headers which version it is about, and what its author should know."""
     answer.set_etag(str(template.version.number))
-    for warning in warnings or ():
+    return warned(answer, warnings or ())
+
+
+def warned(answer: Response, warnings: Iterable[str]) -> Response:
+    """Say in an answer's headers what a template's author should know."""
+    for warning in warnings:
         # Percent-encoded where it is not ASCII, as other headers have it.
         answer.headers.add("Pressroom-Warning", quote(warning, safe=_PLAIN, errors="replace"))
     return answer
@@ -102,7 +114,9 @@ def _announced(saved: Saved) -> Saved:
     return saved
 
 
-def _said(body: NewTemplateBody | ReplacedTemplateBody | ChangedTemplateBody, settings: Settings) -> dict[str, Any]:
+def _said(
+    body: NewTemplateBody | ReplacedTemplateBody | ChangedTemplateBody | DraftBody, settings: Settings
+) -> dict[str, Any]:
     return {
         "name": body.name,
         "content": body.content,

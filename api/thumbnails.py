@@ -1,6 +1,7 @@
-"""Pictures of first pages under ``/api/v1``: of what history records have, and of what templates will look like.
+"""Pictures of first pages: of history records, of stored reports, and of what templates will look like.
 
-A template's preview is made when it is first asked for. Where a template's name ends with ``/preview`` or
+Those of records are made by themselves; those of reports, of which a batch makes thousands, when they are first asked
+for, and so is a template's preview. Where a template's name ends with ``/preview`` or
 ``/thumbnail``, the rule of `api.report_configs` holds: if there is a template of the name before that, its picture is
 meant.
 """
@@ -10,10 +11,10 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, jsonify
 
-from api import documents, gateway, links, report_configs
-from api.access import caller
+from api import documents, gateway, links, report_configs, reports
+from api.access import caller, open_to_everybody
 from api.envelope import success
 from api.openapi import described
 from api.openapi.operations import thumbnails as operations
@@ -22,11 +23,16 @@ from shared.exceptions import InvalidRequestError, NotFoundError, UnprocessableE
 
 if TYPE_CHECKING:
     from shared.models import Render, Template, Thumbnail
+    from shared.render_status import ReportStatus
 
-blueprint = Blueprint("thumbnails", __name__, url_prefix="/api/v1")
+OF_RECORD = "/api/v1/report-history-record/<record_id>/thumbnail"
+OF_REPORT = "/reports/<report_id>/thumbnail"
+TEMPLATE = "/api/v1/report-config/<path:key>"
+
+blueprint = Blueprint("thumbnails", __name__)
 
 
-@blueprint.get("/report-history-record/<record_id>/thumbnail")
+@blueprint.get(OF_RECORD)
 @described(operations.OF_RECORD)
 def of_record(record_id: str) -> Response:
     """Serve the picture of a history record's first page."""
@@ -36,7 +42,7 @@ def of_record(record_id: str) -> Response:
     return _sent(thumbnail, name=PurePath(record.file_name).stem)
 
 
-@blueprint.post("/report-history-record/<record_id>/thumbnail")
+@blueprint.post(OF_RECORD)
 @described(operations.REMAKE_OF_RECORD)
 def remake_of_record(record_id: str) -> Response:
     """Make the picture of a history record anew."""
@@ -51,7 +57,38 @@ def remake_of_record(record_id: str) -> Response:
     return answer
 
 
-@blueprint.get("/report-config/<path:key>/preview")
+@blueprint.get(OF_REPORT)
+@described(operations.OF_REPORT)
+def of_report(report_id: str) -> Response:
+    """Serve the picture of a stored report's first page, and have it made if nobody has asked for it before."""
+    return _of_report(reports.find(report_id), advice=thumbnails.ANEW)
+
+
+@blueprint.get("/reports/public/<report_id>/thumbnail")
+@open_to_everybody
+@described(operations.OF_PUBLIC_REPORT)
+def of_public_report(report_id: str) -> Response:
+    """As `of_report`, for a public report."""
+    return _of_report(reports.find(report_id, public=True), advice="")
+
+
+@blueprint.post(OF_REPORT)
+@described(operations.REMAKE_OF_REPORT)
+def remake_of_report(report_id: str) -> Response:
+    """Make the picture of a stored report anew."""
+    farm = gateway.current()
+    report = reports.find(report_id)
+    with farm.database.writing() as session:
+        errand = thumbnails.remake(session, report.render.id)
+    farm.ring(errand)
+    link = links.absolute("thumbnails.of_report", report_id=report.id)
+    answer = jsonify(reportId=report.id, thumbnailUrl=link, traceId=g.trace_id)
+    answer.status_code = 202
+    answer.headers["Location"] = link
+    return answer
+
+
+@blueprint.get(f"{TEMPLATE}/preview")
 @described(operations.PREVIEW)
 def preview(key: str) -> Response:
     """Serve what a template's newest version looks like, as a PDF."""
@@ -61,7 +98,7 @@ def preview(key: str) -> Response:
     return documents.serve(gateway.current().storage, _preview(template), name=template.name, attachment=False)
 
 
-@blueprint.get("/report-config/<path:key>/thumbnail")
+@blueprint.get(f"{TEMPLATE}/thumbnail")
 @described(operations.OF_TEMPLATE)
 def of_template(key: str) -> Response:
     """Serve what the first page of a template's newest version looks like."""
@@ -74,7 +111,7 @@ def of_template(key: str) -> Response:
     return _sent(thumbnail, name=template.name)
 
 
-@blueprint.post("/report-config/<path:key>/thumbnail")
+@blueprint.post(f"{TEMPLATE}/thumbnail")
 @described(operations.REMAKE_OF_TEMPLATE)
 def remake_of_template(key: str) -> Response:
     """Make a template's preview and its picture anew."""
@@ -93,6 +130,18 @@ def remake_of_template(key: str) -> Response:
     )
     answer.headers["Location"] = link
     return answer
+
+
+def _of_report(report: ReportStatus, *, advice: str) -> Response:
+    farm = gateway.current()
+    with farm.database.reading() as session:
+        if not thumbnails.is_wanting(session, report.render.id):
+            return _sent(thumbnails.finished(session, report.render.id, advice=advice), name=report.name)
+    with farm.database.writing() as session:
+        errand = thumbnails.order(session, report.render.id)
+    if errand is not None:
+        farm.ring(errand)
+    raise thumbnails.being_made()
 
 
 def _template_or_none(key: str) -> Template | None:

@@ -47,10 +47,12 @@ def register(app: Flask) -> None:
 def _line(answer: Response) -> Callable[[], None]:
     """Prepare the line now, while the request is known; it is written when the last byte has left."""
     began, method, path = g.began, request.method, request.path
+    # What a page asks is part of the page's own line; what it does has one of its own.
+    quiet = path in UNLOGGED or ("pressroom.source" in request.environ and method == "GET")
     noted = {"render_id": g.get("render_id"), "report_id": g.get("report_id")}
 
     def write() -> None:
-        if path not in UNLOGGED:
+        if not quiet:
             log.info(
                 "request",
                 method=method,

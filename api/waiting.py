@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import time
 from typing import TYPE_CHECKING, Any
+
+from flask import request
 
 from shared import estimates, render_status, renders
 from shared.database import DATABASE_AWAY
@@ -15,7 +18,7 @@ from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from api.gateway import Gateway
     from shared.models import Render
@@ -80,7 +83,7 @@ def accepted(render: SubmittedRender, *, address: str | None) -> Iterator[None]:
         ) from error
 
 
-def for_end(gateway: Gateway, render: SubmittedRender) -> RenderStatus:
+def for_end(gateway: Gateway, render: SubmittedRender, *, is_wanted: Callable[[], bool] = lambda: True) -> RenderStatus:
     """Announce a committed render, and return it when it has ended. One that is not in time is cancelled.
 
     A database that is away is waited for as long as a place in the queue is.
@@ -88,6 +91,7 @@ def for_end(gateway: Gateway, render: SubmittedRender) -> RenderStatus:
     Args:
         gateway: The gateway.
         render: The render.
+        is_wanted: Says whether anybody still waits for it; one that nobody wants any more is cancelled.
 
     Raises:
         NotFoundError: It was removed meanwhile.
@@ -95,7 +99,17 @@ def for_end(gateway: Gateway, render: SubmittedRender) -> RenderStatus:
     """
     with gateway.ended.watch(render.id) as ended:
         gateway.publish(render)
-        return _until_ended(gateway, render.id, ended)
+        return _until_ended(gateway, render.id, ended, is_wanted)
+
+
+def client_is_there() -> bool:
+    """Say whether the client of this request still holds its connection."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is None:
+        return True
+    look = select.poll()
+    look.register(connection, select.POLLRDHUP)
+    return not look.poll(0)
 
 
 def outlook(gateway: Gateway, render: Render | RenderProgress) -> dict[str, Any]:
@@ -107,7 +121,7 @@ def outlook(gateway: Gateway, render: Render | RenderProgress) -> dict[str, Any]
     return place if found.seconds is None else {**place, "estimatedSecondsLeft": round(found.seconds, 1)}
 
 
-def _until_ended(gateway: Gateway, render_id: str, ended: Awaited) -> RenderStatus:
+def _until_ended(gateway: Gateway, render_id: str, ended: Awaited, is_wanted: Callable[[], bool]) -> RenderStatus:
     settings = gateway.settings
     began = heard = time.monotonic()
     while True:
@@ -136,11 +150,13 @@ def _until_ended(gateway: Gateway, render_id: str, ended: Awaited) -> RenderStat
         elif waited > settings.sync_wait + render.timeout * settings.max_losses + MOST_SECONDS_OVER:
             # Ended, and not only left: what its caller is told, its record says, and nothing of it is printed later.
             render = _give_up(gateway, render_id, error="This render is long overdue: ask the farm's operator")
+        elif not is_wanted():
+            render = _give_up(gateway, render_id)
         if render.state in renders.ENDED:
             return render
 
 
-def _give_up(gateway: Gateway, render_id: str, *, error: str, only_queued: bool = False) -> RenderStatus:
+def _give_up(gateway: Gateway, render_id: str, *, error: str | None = None, only_queued: bool = False) -> RenderStatus:
     with gateway.database.writing() as session:
         renders.cancel(session, render_id, only_queued=only_queued, error=error)
     return _look(gateway, render_id)

@@ -143,10 +143,12 @@ def whole_number(text: str) -> int:
 def farm_environment(options: argparse.Namespace, home: Path) -> dict[str, str]:
     """Make the environment of every program: the caller's own, with what the options say."""
     environment = dict(os.environ)
+    flower = f"http://127.0.0.1:{options.flower_port}" if options.flower_port else ""
     return environment | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]),
         "PRESSROOM_HOME": str(home),
         "PRESSROOM_PORT": str(options.port),
+        "PRESSROOM_FLOWER_URL": environment.get("PRESSROOM_FLOWER_URL") or flower,
         "PRESSROOM_SHUTDOWN_GRACE": environment.get("PRESSROOM_SHUTDOWN_GRACE") or str(GRACE_SECONDS),
         # These are for supervisord.conf and the other scripts. A PRESSROOM_* variable that is no setting is refused.
         "FARM_BROKER": "false" if environment.get("PRESSROOM_BROKER_URL") else "true",

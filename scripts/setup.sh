@@ -80,9 +80,9 @@ for library, package in packages.items():
 programs = {"pdftoppm": "poppler-utils"}
 if sys.argv[1] == "test":
     # The README's session is pasted into a shell, bar codes are read from rendered pages, clients written for jsreport
-    # and for OData run on Node, and what is printed goes through a CUPS server.
+    # and for OData run on Node, what is printed goes through a CUPS server, and pages are opened in a browser.
     programs |= {"curl": "curl", "zbarimg": "zbar-tools", "node": "nodejs", "npm": "npm"}
-    programs |= {"/usr/lib/cups/backend/socket": "cups", "lpadmin": "cups-client"}
+    programs |= {"/usr/lib/cups/backend/socket": "cups", "lpadmin": "cups-client", "chromium": "chromium"}
 if sys.argv[1] == "jsreport":
     programs |= {"npm": "npm", "chromium": "chromium"}
 for program, package in programs.items():

@@ -169,7 +169,7 @@ def store(
 
 def _check_free(asset: Asset | None, *, replace: bool) -> None:
     if asset is not None and not replace:
-        raise ConflictError(f"There is an asset named {asset.name!r} already")
+        raise ConflictError(f"There is an asset named {asset.name!r} already", field="name")
 
 
 def _recorded(database: Database, new: Asset, place: Place, *, replace: bool) -> Stored:
@@ -312,7 +312,7 @@ def rename(session: Session, asset: Asset, name: str) -> None:
         try:
             session.flush()
         except IntegrityError as error:
-            raise ConflictError(f"There is an asset named {name!r} already") from error
+            raise ConflictError(f"There is an asset named {name!r} already", field="name") from error
 
 
 def remove(session: Session, asset: Asset) -> None:

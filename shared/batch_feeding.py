@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 SOURCE = "batch"
 # What is cancelled, or made anew, in one transaction.
 SOME = 500
+# Of a batch with more failures, the first ones tell enough; each is a row that is read.
+MOST_FAILED = 10_000
+MOST_REASONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,3 +386,36 @@ def walk(
         if len(some) < SOME:
             return
         after = some[-1].index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why some documents of a batch were not made.
+
+    Attributes:
+        cause: In a word.
+        error: In words.
+        line: The line of the template, if it is to blame.
+        count: How many they are.
+        first: The place of the first one.
+    """
+
+    cause: str | None
+    error: str
+    line: int | None
+    count: int
+    first: int
+
+
+def reasons(session: Session, batch_id: str) -> Sequence[Reason]:
+    """Return why the first so many failed documents of a batch were not made, the commonest reason first."""
+    failed = select(Render.batch_index, Render.cause, Render.error, Render.error_line)
+    failed = failed.where(Render.batch_id == batch_id, Render.state == renders.State.FAILED)
+    some = failed.order_by(Render.batch_index).limit(MOST_FAILED).subquery()
+    why = (some.c.cause, some.c.error, some.c.error_line)
+    count, first = func.count().label("count"), func.min(some.c.batch_index).label("first")
+    found = select(*why, count, first).group_by(*why).order_by(count.desc(), first).limit(MOST_REASONS)
+    return [
+        Reason(cause=cause, error=error or "The render failed", line=line, count=count, first=first)
+        for cause, error, line, count, first in session.execute(found)
+    ]

@@ -24,6 +24,19 @@ _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 
+class UnnamedError(ValueError):
+    """Raised when a document's data gives it no name; the text says why.
+
+    Args:
+        message: What is wrong.
+        path: The path that it has no fit value at; None: it is not about one.
+    """
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 @dataclass(frozen=True, slots=True)
 class NamePattern:
     """How the documents of a batch are called.
@@ -49,14 +62,14 @@ class NamePattern:
             index: Its place, counted from 1.
 
         Raises:
-            ValueError: The data has no such value, or none that a name can have; the text says which.
+            UnnamedError: The data has no such value, or none that a name can have; the text says which.
         """
         found = list(self.parts)
         for place in range(1, len(found), 2):
             found[place] = str(index) if found[place] == INDEX else _looked_up(data, found[place])
         name = _UNFIT.sub("-", "".join(found)).strip().strip(".")
         if not name:
-            raise ValueError(f"its name, of {self.text!r}, is empty")
+            raise UnnamedError(f"its name, of {self.text!r}, is empty")
         return name[:NAME_LENGTH]
 
 
@@ -91,18 +104,24 @@ def default_for(name: str | None) -> str:
     return f"{text}-{{{{ {INDEX} }}}}"
 
 
+def without_extension(name: str) -> str:
+    """Return a pattern without an extension: that comes with the document, and people write it."""
+    stem, dot, extension = name.rpartition(".")
+    return stem if dot and stem and extension.lower() in ("pdf", "html", "txt") else name
+
+
 def _looked_up(data: Mapping[str, Any], path: str) -> str:
     found: Any = data
     for name in path.split("."):
         if not isinstance(found, dict) or name not in found:
-            raise ValueError(f"its data has no {path!r}, which its name asks for")
+            raise UnnamedError(f"its data has no {path!r}, which its name asks for", path)
         found = found[name]
     if isinstance(found, bool) or not isinstance(found, str | int | float):
-        raise ValueError(f"its {path!r}, which its name asks for, is no text and no number")  # noqa: TRY004  # As all that is wrong with it.
+        raise UnnamedError(f"its {path!r}, which its name asks for, is no text and no number", path)
     try:
         text = str(found)
         text.encode()
     except (UnicodeEncodeError, ValueError):
         # Half of a surrogate pair; a number of thousands of digits.
-        raise ValueError(f"its {path!r}, which its name asks for, cannot be written") from None
+        raise UnnamedError(f"its {path!r}, which its name asks for, cannot be written", path) from None
     return text

@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from shared import batch_names, placement, retirement, submissions
 from shared.batch_sources import NDJSON
@@ -197,25 +197,19 @@ def _batch_of(database: Database, settings: Settings, order: BatchOrder, recipe_
         batch.engine, batch.recipe = chosen.engine, chosen.recipe
         batch.timeout = chosen.timeout if order.timeout is None else batch.timeout
         batch.name = order.name or batch_names.default_for(batch.template_name)
-    batch.name = _without_extension(batch.name)
+    batch.name = batch_names.without_extension(batch.name)
     batch_names.pattern_of(batch.name)
     return batch
 
 
-def _without_extension(name: str) -> str:
-    # The extension comes with the document, and people write it.
-    stem, dot, extension = name.rpartition(".")
-    return stem if dot and stem and extension.lower() in ("pdf", "html", "txt") else name
-
-
 def _lines_of_data(items: Iterable[Item], pattern: NamePattern) -> Iterable[bytes]:
     for index, item in enumerate(items, 1):
-        if not isinstance(item.value, dict):
-            raise InvalidRequestError(f"{item.where} is no object: expected the data of one document", field="items")
         try:
-            pattern.name_of(item.value, index)
-        except ValueError as error:
-            raise InvalidRequestError(f"{item.where} cannot be named: {error}", field="items") from error
+            pattern.name_of(item.data, index)
+        except batch_names.UnnamedError as error:
+            raise InvalidRequestError(
+                f"{item.where} cannot be named: {error}: {item.beginning()}", field="items"
+            ) from error
         yield item.text
 
 
@@ -247,10 +241,10 @@ class _RequestReader:
             self._chosen[request.template] = chosen
         template = chosen.template
         default = batch_names.default_for(template.name if template else DEFAULT_REPORT_NAME)
-        pattern = batch_names.pattern_of(_without_extension(request.name or self._order.name or default))
+        pattern = batch_names.pattern_of(batch_names.without_extension(request.name or self._order.name or default))
         try:
             name = pattern.name_of(request.data, number)
-        except ValueError as error:
+        except batch_names.UnnamedError as error:
             raise InvalidRequestError(f"it cannot be named: {error}", field="name") from error
         timeout = self._order.timeout if request.timeout is None else request.timeout
         said = {
@@ -341,9 +335,22 @@ def find(session: Session, batch_id: str) -> Batch:
     return batch
 
 
-def listing(session: Session, *, state: str | None, limit: int, offset: int) -> tuple[int, Sequence[Batch]]:
-    """Return how many batches there are, and a page of them, the newest first."""
-    conditions = [] if state is None else [Batch.state == state]
+def listing(
+    session: Session, *, state: str | None, search: str = "", limit: int, offset: int
+) -> tuple[int, Sequence[Batch]]:
+    """Return how many batches there are of a kind, and a page of them, the newest first.
+
+    Args:
+        session: A transaction.
+        state: The state that they must have; None: any.
+        search: A part of their template's name, trace id, creator or documents' name, in whatever case; empty: any.
+        limit: How many at most.
+        offset: How many come before.
+    """
+    conditions: list[ColumnElement[bool]] = [] if state is None else [Batch.state == state]
+    if search:
+        texts = (Batch.template_name, Batch.trace_id, Batch.created_by, Batch.name)
+        conditions.append(or_(*(text.icontains(search, autoescape=True) for text in texts)))
     total = session.scalar(select(func.count()).select_from(Batch).where(*conditions)) or 0
     newest = select(Batch).where(*conditions).order_by(Batch.created_at.desc(), Batch.id.desc())
     return total, session.scalars(newest.limit(limit).offset(offset)).all()

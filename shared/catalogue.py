@@ -11,6 +11,7 @@ RECIPES = "pressroom.recipes"
 PDF_SUFFIX = "-pdf"
 # The fastest engine that gives the reference's picture; which one that is, the worker knows (`workers.certification`).
 CERTIFIED_PDF = "pdf"
+REFERENCE_PDF = "weasyprint-pdf"
 
 
 @functools.cache

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
+    from sqlalchemy.sql.elements import ColumnElement
 
 FOLDER = "certificates/"
 # When to ask again for one that is being made.
@@ -88,6 +89,11 @@ class Picture:
 def of_stored(version_id: str, engine: str) -> str:
     """Name the subject of a stored template's version, with the templating engine that it is expanded by."""
     return f"{version_id}-{engine}"
+
+
+def of_stored_ones() -> ColumnElement[str]:
+    """Return the column expression of versions' subjects, for questions about many."""
+    return TemplateVersion.id + "-" + TemplateVersion.engine
 
 
 def of_inline(content: str, engine: str) -> str:

@@ -179,9 +179,14 @@ def purge(settings: Settings, older_than: str | None) -> None:
 @click.pass_obj
 def trace(settings: Settings, trace_id: str, *, as_json: bool) -> None:
     """Print everything that is known of a trace id, in the order of time."""
+    from shared.database import Database  # noqa: PLC0415  # SQLAlchemy is heavy.
     from shared.timeline import collect, formatted  # noqa: PLC0415  # As above.
 
-    entries = collect(settings, trace_id)
+    database = Database(settings.database)
+    try:
+        entries = collect(database, settings.logs, trace_id).entries
+    finally:
+        database.close()
     if not entries:
         raise click.ClickException(
             f"Nothing is known of trace {trace_id!r} in {settings.database.rsplit('@', 1)[-1]} and {settings.logs}"

@@ -6,7 +6,7 @@ Records do not change, so what was found once holds. Which of the two comes firs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 FOLDER = "comparisons/"
+SIDES = BEFORE, AFTER = "before", "after"
 # A failed comparison says why for so long, then it is tried again when somebody asks.
 FAILED_SECONDS = 30
-# When to ask again for an overlay that is being made.
+# When to ask again for a picture that is being made.
 RETRY_SECONDS = 2
 
 
@@ -42,8 +43,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlay:
-    """Where the picture of one page's differences is, and what is known of it."""
+class Picture:
+    """Where the picture of a page is, and what is known of it."""
 
     key: str
     size: int
@@ -62,7 +63,7 @@ def find(session: Session, first_id: str, second_id: str) -> Comparison | None:
 
 
 def ask(session: Session, first_id: str, second_id: str, *, trace_id: str) -> Asked:
-    """Return the comparison of two records, queued if it is not there yet, or failed a while ago.
+    """Return the comparison of two records, queued if it is not there yet, lacks pictures, or failed a while ago.
 
     Args:
         session: A writing transaction.
@@ -89,19 +90,78 @@ def ask(session: Session, first_id: str, second_id: str, *, trace_id: str) -> As
             return Asked(comparison, due=True)
     if found is None:
         raise ConflictError("The comparison was removed at this moment: ask again")
-    due = _is_stale(session, found.id) and leases.again(session, Comparison, found.id)
+    stale = _is_stale(session, found.id) or lacks_pictures(found)
+    due = stale and leases.again(session, Comparison, found.id)
     if due:
         session.refresh(found)
     return Asked(found, due=due)
 
 
-def overlay(session: Session, first_id: str, second_id: str, *, page: int) -> Overlay:
+def overlay(session: Session, first_id: str, second_id: str, *, page: int) -> Picture:
     """Return the picture of what differs on one page.
 
     Raises:
         NotFoundError: It is not there: not yet, and then the error says when to ask again; or there is none, and then
             the text says why.
     """
+    found, shown = _compared(session, first_id, second_id, page=page)
+    key = (found.overlays or {}).get(picture_name(page))
+    if key is None:
+        raise NotFoundError(f"Page {page} looks the same in both records: there is nothing to show")
+    return Picture(key, **shown["overlay"])
+
+
+def side(session: Session, first_id: str, second_id: str, *, page: int, side: str) -> Picture:
+    """Return the picture of a page in one of two records, as large as that of what differs.
+
+    Args:
+        session: A transaction.
+        first_id: The record that counts as before.
+        second_id: The record that counts as after.
+        page: The page, counted from 1.
+        side: `BEFORE` or `AFTER`.
+
+    Raises:
+        NotFoundError: As of `overlay`.
+    """
+    found, shown = _compared(session, first_id, second_id, page=page)
+    if lacks_pictures(found):
+        raise NotFoundError("Pages had no pictures when these two records were compared: ask for the comparison again")
+    if shown[side] is None:
+        raise NotFoundError(f"Page {page} is only in the other record")
+    keys = found.overlays or {}
+    # Pages that look the same have one picture.
+    return Picture(keys.get(picture_name(page, side)) or keys[picture_name(page, BEFORE)], **shown[side])
+
+
+def has_ended(comparison: Comparison) -> bool:
+    """Say whether nothing more happens to a comparison by itself."""
+    return comparison.state in (leases.State.SUCCEEDED, leases.State.FAILED)
+
+
+def lacks_pictures(comparison: Comparison) -> bool:
+    """Say whether a worker of an earlier release made it, which kept no pictures of the pages themselves."""
+    pictures = (comparison.result or {}).get("pictures", [])
+    return comparison.state == leases.State.SUCCEEDED and any(BEFORE not in one for one in pictures)
+
+
+def picture_key(comparison_id: str, *, attempt: int, page: int, side: str | None = None) -> str:
+    """Return the storage key of a picture of one page: of what differs there, or of one side."""
+    return f"{attempt_keys(comparison_id)}{attempt}-{picture_name(page, side)}.png"
+
+
+def picture_name(page: int, side: str | None = None) -> str:
+    """Return by what a row knows the picture of one page: of what differs there, or of one side."""
+    return str(page) if side is None else f"{page}-{side}"
+
+
+def attempt_keys(comparison_id: str) -> str:
+    """Return what the keys of all a comparison's attempts begin with."""
+    return f"{FOLDER}{comparison_id}~"
+
+
+def _compared(session: Session, first_id: str, second_id: str, *, page: int) -> tuple[Comparison, dict[str, Any]]:
+    """Return a finished comparison, and what it says of one page."""
     found = find(session, first_id, second_id)
     if found is None:
         raise NotFoundError("These two records have not been compared: ask for the comparison first")
@@ -113,25 +173,7 @@ def overlay(session: Session, first_id: str, second_id: str, *, page: int) -> Ov
     shown = next((one for one in pictures if one["page"] == page), None)
     if shown is None:
         raise NotFoundError(f"Page {page} was not compared: expected 1 to {len(pictures)}")
-    key = (found.overlays or {}).get(str(page))
-    if key is None:
-        raise NotFoundError(f"Page {page} looks the same in both records: there is nothing to show")
-    return Overlay(key, **shown["overlay"])
-
-
-def has_ended(comparison: Comparison) -> bool:
-    """Say whether nothing more happens to a comparison by itself."""
-    return comparison.state in (leases.State.SUCCEEDED, leases.State.FAILED)
-
-
-def overlay_key(comparison_id: str, *, attempt: int, page: int) -> str:
-    """Return the storage key of one page's overlay."""
-    return f"{attempt_keys(comparison_id)}{attempt}-{page}.png"
-
-
-def attempt_keys(comparison_id: str) -> str:
-    """Return what the keys of all a comparison's attempts begin with."""
-    return f"{FOLDER}{comparison_id}~"
+    return found, shown
 
 
 def _check_records(session: Session, first_id: str, second_id: str) -> None:

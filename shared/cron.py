@@ -14,6 +14,7 @@ would have had does not take place.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import difflib
 import functools
@@ -62,7 +63,7 @@ def next_run(line: str, timezone: str, *, after: dt.datetime) -> dt.datetime:
         InvalidRequestError: The line or the zone is none, or the line can never fire; the text names the field.
     """
     zone = _zone(timezone)
-    expression = _expression(line)
+    expression = all_fields(line)
     after = after.astimezone(dt.UTC).replace(microsecond=0)
     every_hour = _walk(expression, after).hours >= set(range(24))
     found = _next_in_real_time(expression, zone, after) if every_hour else _next_named(expression, zone, after)
@@ -70,6 +71,19 @@ def next_run(line: str, timezone: str, *, after: dt.datetime) -> dt.datetime:
         raise InvalidRequestError(
             f"cron: the day-of-month and the day-of-week of {line!r} do not meet: it can never fire", field="cron"
         )
+    return found
+
+
+def next_runs(line: str, timezone: str, *, after: dt.datetime, count: int) -> list[dt.datetime]:
+    """Return the first moments after another at which a line fires: so many, or fewer if there are no more.
+
+    The other arguments and the errors are those of `next_run`.
+    """
+    found = [next_run(line, timezone, after=after)]
+    with contextlib.suppress(InvalidRequestError):
+        # What has fired once may not do so again in the years that are looked at.
+        while len(found) < count:
+            found.append(next_run(line, timezone, after=found[-1]))
     return found
 
 
@@ -137,8 +151,12 @@ def _walk(expression: str, after: dt.datetime) -> CronSim:
     return CronSim(expression, after.replace(tzinfo=None))
 
 
-def _expression(line: str) -> str:
-    """Check a line, and return it as cronsim reads it, with all 6 fields."""
+def all_fields(line: str) -> str:
+    """Return a line as cronsim reads it, with all 6 fields.
+
+    Raises:
+        InvalidRequestError: It is none; the text names the field.
+    """
     if len(line) > LONGEST_LINE:
         raise InvalidRequestError(
             f"cron is {len(line)} characters long: expected at most {LONGEST_LINE}, {FORM}", field="cron"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.database import Database
     from shared.settings import Settings
 
+BATCHES = "batches"
 # Nobody works at one duty for longer; a holder that lives, and is longer at it, hangs.
 LEASE_SECONDS = 3600
 # Rung for every so many seconds, a duty is due again a little earlier: clocks do not ring to the millisecond.

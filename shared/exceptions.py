@@ -6,6 +6,7 @@ The tree::
     ├── SettingsError       the environment does not describe a farm that can start
     ├── InvalidRequestError the caller asked for something that cannot be done (a field and what was expected)
     ├── UnprocessableError  it is well-formed, and what it names does not allow it (all that is wrong with it)
+    ├── ForbiddenError      it is not the caller's to ask, as they are now
     ├── NotFoundError       the thing named does not exist
     ├── ConflictError       it exists, but its state or its name forbids the request
     ├── TooLargeError       what was sent is over a limit of the farm
@@ -67,6 +68,10 @@ class UnprocessableError(PressroomError):
         self.problems = tuple(problems)
 
 
+class ForbiddenError(PressroomError):
+    """Raised when a request is refused for what it comes with, not for what it asks."""
+
+
 class NotFoundError(PressroomError):
     """Raised when nothing has the id or name that was asked for.
 
@@ -81,7 +86,16 @@ class NotFoundError(PressroomError):
 
 
 class ConflictError(PressroomError):
-    """Raised when another thing has the name already, or a state forbids the change."""
+    """Raised when another thing has the name already, or a state forbids the change.
+
+    Args:
+        message: What stands in the way, and what to do about it.
+        field: The path of the field that does, such as ``name``; None: none alone.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class TooLargeError(PressroomError):

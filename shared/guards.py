@@ -167,6 +167,11 @@ class GuardedStorage:
         with self._asking():
             self._storage.put(key, content, media_type=media_type, metadata=metadata, sha256=sha256)
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object within the store, as `shared.storage.Storage.copy` says."""
+        with self._reading():
+            self._storage.copy(source, target)
+
     def stat(self, key: str) -> Stored:
         """Describe an object, as `shared.storage.Storage.stat` says."""
         with self._reading():

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import defer, undefer
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import aliased, defer, undefer
 
 from shared import outcomes
+from shared.database import now, won
 from shared.exceptions import NotFoundError
 from shared.models import HistoryRecord
 from shared.renders import State
@@ -15,6 +17,7 @@ from shared.templates import storable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+    from sqlalchemy.sql.elements import ColumnElement
 
     from shared.models import Render
     from shared.render_values import RenderStatus
@@ -26,6 +29,10 @@ PDF = "application/pdf"
 
 # For whoever asks what a record is: not the request's body, which may be large.
 LIGHT = (defer(HistoryRecord.payload, raiseload=True),)
+# In the words of the index that has the pinned ones alone: SQLite would pass over it for ``keep = 1``, which SQLAlchemy
+# makes of the column.
+PINNED = text("history_records.keep")
+_PINNED_ONE = aliased(HistoryRecord, name="pinned")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,24 @@ def find(session: Session, record_id: str, *, whole: bool = False) -> HistoryRec
     if record is None:
         raise not_found(record_id)
     return record
+
+
+def pin(session: Session, record_id: str, *, keep: bool) -> HistoryRecord:
+    """Pin a record, so that no purge removes it, or unpin it; and return it.
+
+    Raises:
+        NotFoundError: There is no such record.
+    """
+    change = update(HistoryRecord).where(HistoryRecord.id == record_id).values(keep=keep, modified_at=now())
+    # Nobody must be told that a record is pinned which a purge took at this moment.
+    if not storable(record_id) or not won(session, change):
+        raise not_found(record_id)
+    return find(session, record_id)
+
+
+def unpinned() -> ColumnElement[bool]:
+    """Return the condition of records that are not pinned, which the index of the pinned ones answers for all."""
+    return HistoryRecord.id.not_in(select(_PINNED_ONE.id).where(text("pinned.keep")))
 
 
 def payload(storage: Storage, record: HistoryRecord) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from shared import templates
 from shared.exceptions import NotFoundError
-from shared.history import LIGHT
+from shared.history import LIGHT, PINNED, unpinned
 from shared.models import HistoryRecord, PrintTask, Thumbnail
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import SQLColumnExpression
     from sqlalchemy.orm import Session
     from sqlalchemy.sql.compiler import SQLCompiler
-    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 NEWEST_FIRST = "-creationDate"
 
@@ -40,6 +40,7 @@ class Filters:
         report_config: Their template: its id, its shortid, its name, or a name that it had when they were made.
         trace_id: Their trace id, all of it.
         source: Where they came from.
+        keep: Whether they are pinned.
         created_from: Not made before then.
         created_to: Made before then.
         search: A part of their trace id, template's name, file name or creator; in whatever case.
@@ -49,6 +50,7 @@ class Filters:
     report_config: str | None = None
     trace_id: str | None = None
     source: str | None = None
+    keep: bool | None = None
     created_from: dt.datetime | None = None
     created_to: dt.datetime | None = None
     search: str = ""
@@ -140,12 +142,14 @@ def entries(session: Session, records: Sequence[HistoryRecord]) -> list[Entry]:
     return [Entry(one, counts.get(one.id, 0), shown.get(one.render_id)) for one in records]
 
 
-def _conditions(session: Session, filters: Filters, sort: str) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _conditions(session: Session, filters: Filters, sort: str) -> list[ColumnElement[bool] | TextClause]:
+    conditions: list[ColumnElement[bool] | TextClause] = []
     if filters.trace_id is not None:
         conditions.append(HistoryRecord.trace_id == filters.trace_id)
+    if filters.keep is not None:
+        conditions.append(PINNED if filters.keep else unpinned())
     template = _template(session, filters.report_config)
-    # Only the index by creation has the templates' names, and what is searched in.
+    # Only the index by creation, and that of the pinned ones, have the templates' names, and what is searched in.
     by_creation = filters.search or sort.endswith("reportConfig") or template[0] is HistoryRecord.template_name
     for column, value in (
         template,
@@ -153,7 +157,7 @@ def _conditions(session: Session, filters: Filters, sort: str) -> list[ColumnEle
         (HistoryRecord.source, filters.source),
     ):
         if value is not None:
-            plain = by_creation or filters.trace_id is not None
+            plain = by_creation or filters.keep or filters.trace_id is not None
             conditions.append((_plain(column) if plain else column) == value)
     if filters.created_from is not None:
         conditions.append(HistoryRecord.created_at >= filters.created_from)

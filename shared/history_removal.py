@@ -15,7 +15,7 @@ from sqlalchemy import and_, delete, func, or_, select, tuple_
 from shared import renders, retirement, thumbnails
 from shared.database import now
 from shared.exceptions import ConflictError
-from shared.history import not_found
+from shared.history import not_found, unpinned
 from shared.models import Comparison, HistoryRecord, PrintTask, Render
 from shared.print_tasks import ACTIVE, ENDED, Status
 from shared.templates import storable
@@ -124,8 +124,9 @@ def remove_print_tasks(database: Database, storage: Storage, record_id: str) -> 
 def purge(database: Database, storage: Storage, *, older_than: float) -> Purged:
     """Remove old records that are done with, and old print tasks that have ended and that no record has.
 
-    A record is done with when its render and all its print tasks have ended; those tasks go with it, whatever their
-    age. Each batch is a transaction of its own, so a purge can be killed at any point, and two can be at it at once.
+    A record is done with when its render and all its print tasks have ended, and when it is not pinned; its tasks go
+    with it, whatever their age. Each batch is a transaction of its own, so a purge can be killed at any point, and two
+    can be at it at once.
 
     Args:
         database: Where the rows are.
@@ -153,7 +154,7 @@ def purge(database: Database, storage: Storage, *, older_than: float) -> Purged:
 
 def _purge_records(session: Session, *, older_than: float, after: tuple[dt.datetime, str] | None) -> _Batch:
     place = tuple_(HistoryRecord.created_at, HistoryRecord.id)
-    old = [HistoryRecord.created_at < now(-older_than), *([] if after is None else [place > after])]
+    old = [HistoryRecord.created_at < now(-older_than), unpinned(), *([] if after is None else [place > after])]
     # Those that must stay are passed by, and not looked at again in the next batch.
     found = session.execute(
         select(HistoryRecord.created_at, HistoryRecord.id, HistoryRecord.render_id)
@@ -163,7 +164,8 @@ def _purge_records(session: Session, *, older_than: float, after: tuple[dt.datet
     ).all()
     # What somebody else has at this moment is theirs, or the next purge's.
     ended = _lock(session, [one.render_id for one in found], Render.state.in_(renders.ENDED), skip_locked=True)
-    ids = _lock_records(session, ended, skip_locked=True)
+    # Asked again of the rows themselves: somebody may just have pinned one.
+    ids = _lock_records(session, ended, ~HistoryRecord.keep, skip_locked=True)
     busy = select(PrintTask.history_record_id).where(PrintTask.history_record_id.in_(ids), PrintTask.status.in_(ACTIVE))
     stay = set(session.scalars(busy))
     ids = [one for one in ids if one not in stay]
@@ -210,9 +212,12 @@ def _lock(
     return session.scalars(rows.with_for_update(skip_locked=skip_locked)).all()
 
 
-def _lock_records(session: Session, render_ids: Sequence[str], *, skip_locked: bool = False) -> list[str]:
+def _lock_records(
+    session: Session, render_ids: Sequence[str], *conditions: ColumnElement[bool], skip_locked: bool = False
+) -> list[str]:
     """Lock the records of renders, so that no print task and no comparison can be made any more that names them."""
-    rows = select(HistoryRecord.id).where(HistoryRecord.render_id.in_(render_ids)).order_by(HistoryRecord.id)
+    theirs = select(HistoryRecord.id).where(HistoryRecord.render_id.in_(render_ids), *conditions)
+    rows = theirs.order_by(HistoryRecord.id)
     return list(session.scalars(rows.with_for_update(skip_locked=skip_locked)))
 
 

@@ -47,6 +47,11 @@ def _with_suffix(trace_id: str, suffix: str) -> str:
     return f"{trace_id[: _TRACE_LENGTH - len(suffix) - 1]}-{suffix}"
 
 
+def is_trace_id(text: str) -> bool:
+    """Say whether something has a trace id's shape."""
+    return _TRACE_ID.fullmatch(text) is not None
+
+
 def accepted_trace_id(*, traceparent: str | None, x_trace_id: str | None) -> str | None:
     """Return the trace id that a caller sent, if it is one.
 
@@ -57,7 +62,7 @@ def accepted_trace_id(*, traceparent: str | None, x_trace_id: str | None) -> str
         traceparent: The W3C header, ``00-<32 hex>-<16 hex>-<2 hex>``.
         x_trace_id: Up to 64 ASCII letters, digits, ``.``, ``_`` and ``-``.
     """
-    if x_trace_id and _TRACE_ID.fullmatch(x_trace_id):
+    if x_trace_id and is_trace_id(x_trace_id):
         return x_trace_id
     if traceparent:
         found = _TRACEPARENT.fullmatch(traceparent.strip())

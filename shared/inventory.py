@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import null, select
 
-from shared import leases
+from shared import comparisons, leases
 from shared.models import (
     Asset,
     Batch,
@@ -62,7 +62,7 @@ OWNERS = {
     "asset": "asset",
     "payload": "history record",
     "thumbnail": "render",
-    "overlay": "comparison",
+    "picture": "comparison",
     "difference": "certificate",
     "PDF": "print task",
     "items": "batch",
@@ -124,10 +124,13 @@ class _Source:
         if not isinstance(found, dict):
             yield Claim(self.kind, row_id, trace_id, found, sha256, size)
             return
-        # The overlays of a comparison or a certificate, by their pages; what is known of them is in its result.
-        shown = {str(one["page"]): one.get("overlay") or {} for one in (sha256 or {}).get("pictures", [])}
-        for page, key in found.items():
-            known = shown.get(page, {})
+        # The pictures of a comparison or a certificate, by page and side; what is known of them is in its result.
+        shown: dict[str, Any] = {}
+        for one in (sha256 or {}).get("pictures", []):
+            shown[comparisons.picture_name(one["page"])] = one.get("overlay")
+            shown |= {comparisons.picture_name(one["page"], side): one.get(side) for side in comparisons.SIDES}
+        for name, key in found.items():
+            known = shown.get(name) or {}
             yield Claim(self.kind, row_id, trace_id, key, known.get("sha256"), known.get("size"))
 
 
@@ -143,7 +146,7 @@ _SOURCES = (
         Thumbnail.render_id,
         (Thumbnail.trace_id, Thumbnail.blob_key, Thumbnail.sha256, Thumbnail.size),
     ),
-    _Source("overlay", Comparison.id, (Comparison.trace_id, Comparison.overlays, Comparison.result)),
+    _Source("picture", Comparison.id, (Comparison.trace_id, Comparison.overlays, Comparison.result)),
     _Source("difference", Certificate.subject, (Certificate.trace_id, Certificate.overlays, Certificate.result)),
     _Source("PDF", PrintTask.id, (PrintTask.trace_id, PrintTask.blob_key, null(), PrintTask.size)),
     # One row for each object, whose name begins with the batch's id.

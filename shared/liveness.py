@@ -32,6 +32,7 @@ class WorkerIdentity:
         children: How many renders it does at once.
         recipes: Each installed recipe with ``"ok"`` or the reason why it does not work there; empty where nothing
             is rendered.
+        version: The release that it is of.
     """
 
     id: str
@@ -40,6 +41,7 @@ class WorkerIdentity:
     queues: Sequence[str]
     children: int
     recipes: Mapping[str, str]
+    version: str | None = None
 
 
 def sign(session: Session, identity: WorkerIdentity) -> None:
@@ -60,6 +62,7 @@ def sign(session: Session, identity: WorkerIdentity) -> None:
                 queues=list(identity.queues),
                 children=identity.children,
                 recipes=dict(identity.recipes),
+                version=identity.version,
             )
         )
 

@@ -106,6 +106,25 @@ def store(
     return Place(key)
 
 
+def copy(database: Database, storage: Storage, source: str, key: str) -> Place:
+    """Let the store copy an object to a key whose row is still to be written.
+
+    Args:
+        database: Where it is noted before.
+        storage: The store.
+        source: The object's key.
+        key: A key of its own.
+
+    Raises:
+        FileNotFoundError: There is no such object.
+        StorageError: The store does not copy it. The copy may be there all the same; the note stays.
+    """
+    with database.writing() as session:
+        retire(session, [key])
+    storage.copy(source, key)
+    return Place(key)
+
+
 @contextlib.contextmanager
 def unless_refused(database: Database, storage: Storage, place: Place) -> Iterator[None]:
     """Remove the object at once when what the block writes is refused. Else the sweep would, some minutes later.

@@ -1,4 +1,7 @@
-"""Making a template's preview: a render like any other, of its newest version, that waits behind all others."""
+"""Making previews: renders like any other, of a template's newest version, or of what is not saved yet.
+
+The first kind is kept, for whoever asks next, and waits behind all other renders; its author waits for the second.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shared import catalogue, parameter_values, previews, templates
 from shared.exceptions import UnprocessableError
 from shared.models import Preview
-from shared.submissions import Order, TemplateChoice, accept
+from shared.submissions import Order, TemplateChoice, accept, stored_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.storage import Storage
     from shared.submissions import Accepted
+    from shared.templates import TemplateFields
 
 QUEUE = "render.bulk"
+SOURCE = "preview"
 
 
 class _AlreadyThereError(Exception):
@@ -80,7 +85,7 @@ def submit(
         folder=previews.FOLDER,
         followed=True,
         queue=QUEUE,
-        source="preview",
+        source=SOURCE,
         created_by=created_by,
     )
     try:
@@ -99,7 +104,44 @@ def submit(
     return accepted.render
 
 
-def sample_of(version: TemplateVersion) -> dict[str, Any]:
+def submit_draft(
+    database: Database,
+    storage: Storage,
+    settings: Settings,
+    draft: TemplateFields,
+    *,
+    trace_id: str,
+    recipe_states: Mapping[str, str],
+) -> Accepted:
+    """Commit the render of a template that is not saved, which nothing keeps; the caller announces it.
+
+    Args:
+        database: Where the row goes.
+        storage: Where large data goes; while it is away, data stays in the row.
+        settings: The limits.
+        draft: What the template would be.
+        trace_id: The trace of whoever asks.
+        recipe_states: What the living workers say of their recipes; empty when nobody is known to live.
+
+    Raises:
+        InvalidRequestError: It cannot be rendered on this farm.
+    """
+    options = draft.options or {}
+    # Certificates are for what is rendered again and again: what is typed at this moment is not compared.
+    recipe = catalogue.REFERENCE_PDF if draft.recipe == catalogue.CERTIFIED_PDF else draft.recipe
+    order = Order(
+        trace_id=trace_id,
+        template=TemplateChoice(content=draft.content, engine=draft.engine, recipe=recipe),
+        data=sample_of(draft),
+        report_name=options.get("reportName") or draft.name,
+        timeout=stored_timeout(options),
+        source=SOURCE,
+        created_by=draft.created_by,
+    )
+    return accept(database, storage, settings, order, recipe_states=recipe_states)
+
+
+def sample_of(version: TemplateVersion | TemplateFields) -> dict[str, Any]:
     """Return what a preview is rendered with: the sample data, and each parameter's example, or else its default."""
     examples = {one["name"]: one["example"] for one in version.parameters or () if one.get("example") is not None}
     return parameter_values.merged(examples, json.loads(version.sample_data or "{}"), version.parameters)

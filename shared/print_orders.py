@@ -1,16 +1,18 @@
-"""What a print task is made of besides a render: a record's document once more, or any PDF that somebody brings."""
+"""What a print task is made of besides a render: a document that is there already, or any PDF that somebody brings."""
 
 from __future__ import annotations
 
+import importlib.resources
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import defer
 
-from shared import placement, print_tasks, printers
+from shared import placement, print_tasks, printers, reports
 from shared.exceptions import ConflictError, NotFoundError, UnprocessableError
 from shared.identifiers import derived_trace_id, new_id
 from shared.models import HistoryRecord
+from shared.renders import State
 from shared.templates import storable
 
 if TYPE_CHECKING:
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
 
     from shared.database import Database
     from shared.models import Printer, PrintTask
+    from shared.placement import Place
     from shared.storage import Storage
 
 FOLDER = "prints/"
 PDF = "application/pdf"
+TEST_PAGE = "pressroom-test-page.pdf"
 # Where readers look for it: some writers put something before it.
 SIGNATURE, SIGNATURE_WITHIN = b"%PDF-", 1024
 
@@ -85,6 +89,47 @@ def reprint(session: Session, record_id: str, wish: Wish) -> PrintTask:
     return _create(session, wish, task_id=new_id(), file_name=record.file_name, trace_id=trace_id, record=record)
 
 
+def print_again(database: Database, storage: Storage, task_id: str, wish: Wish) -> PrintTask:
+    """Print a task's document once more, as it is stored. The new task gets a trace id derived from the document's.
+
+    Args:
+        database: Where the tasks' rows are.
+        storage: Where the document is; it is copied there, unless it belongs to a record.
+        task_id: Whose document.
+        wish: What is asked of which printer.
+
+    Raises:
+        NotFoundError: There is no such task, or it was removed meanwhile.
+        ConflictError: It has no document, or not yet.
+        UnprocessableError: There is no such printer, or it cannot do what is asked.
+        StorageError: The document could not be copied; nothing was made.
+    """
+    with database.writing() as session:
+        task = print_tasks.find(session, task_id)
+        document = document_of(session, task)
+        if document is None:
+            raise without_document(task)
+        if task.blob_key is None and task.history_record_id is not None:
+            return reprint(session, task.history_record_id, wish)
+        # Before anything is stored.
+        _printer(session, wish)
+    new_task_id = new_id()
+    try:
+        place = placement.copy(database, storage, document.key, f"{FOLDER}{new_task_id}.pdf")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{task.file_name} is no longer in storage") from error
+    return _print_placed(
+        database,
+        storage,
+        place,
+        wish,
+        task_id=new_task_id,
+        file_name=task.file_name,
+        trace_id=derived_trace_id(task.trace_id),
+        size=document.size,
+    )
+
+
 def print_file(
     database: Database,
     storage: Storage,
@@ -122,6 +167,71 @@ def print_file(
     return print_content(database, storage, content=content, file_name=file_name, trace_id=trace_id, wish=wish)
 
 
+def print_test_page(database: Database, storage: Storage, *, trace_id: str, wish: Wish) -> PrintTask:
+    """Print the page that shows what a printer makes of a document.
+
+    It comes with the farm: whoever wants to know whether a printer works must not have to wait for a render.
+
+    Args:
+        database: Where the task's row goes.
+        storage: Where the page goes.
+        trace_id: The trace that the task belongs to.
+        wish: What is asked of which printer.
+
+    Raises:
+        UnprocessableError: There is no such printer, or it cannot do what is asked; all is listed.
+        StorageError: The page could not be stored; nothing was made.
+    """
+    content = importlib.resources.files("shared").joinpath("test_page", "page.pdf").read_bytes()
+    return print_file(database, storage, content=content, file_name=TEST_PAGE, trace_id=trace_id, wish=wish)
+
+
+def print_report(
+    database: Database, storage: Storage, report_id: str, wish: Wish, *, file_name: str | None = None
+) -> PrintTask:
+    """Print a stored report's PDF, of which the task gets a copy: the report may go.
+
+    The task gets a trace id derived from the report's.
+
+    Args:
+        database: Where the task's row goes.
+        storage: Where the PDF is; it is copied there, and comes through no memory of ours.
+        report_id: The report.
+        wish: What is asked of which printer.
+        file_name: The PDF's name, with extension; None: the report's.
+
+    Raises:
+        NotFoundError: There is no such report, or its PDF is no longer in storage.
+        ConflictError: It has no document yet, or none that is a PDF.
+        UnprocessableError: There is no such printer, or it cannot do what is asked.
+        StorageError: The PDF could not be copied; nothing was made.
+    """
+    with database.reading() as session:
+        report = reports.find(session, report_id)
+        render = report.render
+        if render.state != State.SUCCEEDED or render.media_type != PDF or render.blob_key is None:
+            is_made = render.state == State.SUCCEEDED
+            said = f"it is {render.media_type}" if is_made else f"its state is {reports.PRESENTED[State(render.state)]}"
+            raise ConflictError(f"Report {report.id} has no PDF ({said}), so there is nothing to print")
+        _printer(session, wish)
+    task_id = new_id()
+    try:
+        place = placement.copy(database, storage, render.blob_key, f"{FOLDER}{task_id}.pdf")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"The PDF of report {report.id} is no longer in storage") from error
+    trace_id = derived_trace_id(render.trace_id)
+    return _print_placed(
+        database,
+        storage,
+        place,
+        wish,
+        task_id=task_id,
+        file_name=file_name or f"{report.name}.{render.extension}",
+        trace_id=trace_id,
+        size=render.size,
+    )
+
+
 def print_content(
     database: Database,
     storage: Storage,
@@ -155,21 +265,18 @@ def print_content(
     key = f"{FOLDER}{task_id}.pdf"
     metadata = {"trace-id": trace_id, "print-task-id": task_id}
     place = placement.store(database, storage, key, content, media_type=PDF, metadata=metadata, sha256=sha256)
-    with placement.unless_refused(database, storage, place), database.writing() as session:
-        if within is not None:
-            within(session)
-        placement.keep(session, place)
-        return _create(
-            session,
-            wish,
-            task_id=task_id,
-            file_name=file_name,
-            trace_id=trace_id,
-            record=None,
-            blob_key=key,
-            size=len(content),
-            of_batch=of_batch,
-        )
+    return _print_placed(
+        database,
+        storage,
+        place,
+        wish,
+        within=within,
+        task_id=task_id,
+        file_name=file_name,
+        trace_id=trace_id,
+        size=len(content),
+        of_batch=of_batch,
+    )
 
 
 def document_of(session: Session, task: PrintTask) -> Document | None:
@@ -183,6 +290,30 @@ def document_of(session: Session, task: PrintTask) -> Document | None:
     if record is None or record.blob_key is None:
         return None
     return Document(record.blob_key, record.size or 0, record.sha256 or "")
+
+
+def without_document(task: PrintTask) -> ConflictError:
+    """Return what is said of a task that `document_of` has nothing for."""
+    return ConflictError(
+        "The print task has no document: " + ("it is being rendered" if task.held else "its render failed")
+    )
+
+
+def _print_placed(
+    database: Database,
+    storage: Storage,
+    place: Place,
+    wish: Wish,
+    *,
+    within: Callable[[Session], None] | None = None,
+    **document: Any,
+) -> PrintTask:
+    """Make the task of a PDF that lies in storage for it alone."""
+    with placement.unless_refused(database, storage, place), database.writing() as session:
+        if within is not None:
+            within(session)
+        placement.keep(session, place)
+        return _create(session, wish, record=None, blob_key=place.key, **document)
 
 
 def _create(session: Session, wish: Wish, **document: Any) -> PrintTask:

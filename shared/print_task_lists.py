@@ -47,7 +47,10 @@ def listed(
     conditions = []
     if search:
         columns = (PrintTask.file_name, PrintTask.trace_id, PrintTask.printer_name)
-        conditions.append(or_(*(column.icontains(search, autoescape=True) for column in columns)))
+        # SQLite's LIKE tells no case apart by itself; being told so, it takes twice as long.
+        folds = session.get_bind().dialect.name == "sqlite"
+        parts = (one.contains if folds else one.icontains for one in columns)
+        conditions.append(or_(*(part(search, autoescape=True) for part in parts)))
     for column, wanted in (
         (PrintTask.status, status),
         (PrintTask.printer_name, printer_name),
@@ -61,6 +64,8 @@ def listed(
     if created_to is not None:
         conditions.append(PrintTask.created_at < created_to)
     order = [column.desc() if descending else column.asc() for column in (PrintTask.created_at, PrintTask.id)]
-    page = select(PrintTask).where(*conditions).order_by(*order).offset(offset).limit(limit)
-    total = session.scalar(select(func.count()).select_from(PrintTask).where(*conditions))
-    return session.scalars(page).all(), total or 0
+    page = session.scalars(select(PrintTask).where(*conditions).order_by(*order).offset(offset).limit(limit)).all()
+    if 0 < len(page) < limit or (not page and not offset):
+        # This is the last one: nothing is looked for twice.
+        return page, offset + len(page)
+    return page, session.scalar(select(func.count()).select_from(PrintTask).where(*conditions)) or 0

@@ -126,7 +126,8 @@ def change(session: Session, printer: Printer, fields: PrinterFields) -> bool:
     if fields.agent != printer.agent and (active := _active(session, printer)):
         raise ConflictError(
             f"Printer {printer.name!r} has {_counted(active)}: wait for their end, or cancel them, before you change "
-            "whether an agent serves it"
+            "whether an agent serves it",
+            field="agent",
         )
     elsewhere = (fields.uri, fields.agent) != (printer.uri, printer.agent)
     if fields.name != printer.name:
@@ -199,6 +200,15 @@ def listed(
     page = select(Printer).where(*conditions).order_by(order, Printer.id).offset(offset).limit(limit)
     total = session.scalar(select(func.count()).select_from(Printer).where(*conditions))
     return session.scalars(page).all(), total or 0
+
+
+def open_tasks(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """Return by name how many print tasks each of some printers has that have not ended; one with none is not in it."""
+    # By name, as an index has it with the status: a printer may have ended many thousands. Those that have not ended
+    # bear its name of today.
+    counted = select(PrintTask.printer_name, func.count())
+    counted = counted.where(PrintTask.printer_name.in_(names), PrintTask.status.in_(ACTIVE))
+    return dict(session.execute(counted.group_by(PrintTask.printer_name)).all())
 
 
 def remove(session: Session, printer: Printer) -> None:
@@ -276,7 +286,7 @@ def _flush(session: Session, name: str) -> None:
     except IntegrityError as error:
         if "default" in str(error.orig):
             raise ConflictError("Another printer becomes the default at this moment: try again") from error
-        raise ConflictError(f"There is a printer named {name!r} already") from error
+        raise ConflictError(f"There is a printer named {name!r} already", field="name") from error
 
 
 def _unknown(session: Session, name: str | None) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, joinedload
 
-from shared import renders
+from shared import renders, thumbnails
 from shared.database import changed, core, now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from shared.identifiers import new_shortid
@@ -215,15 +215,20 @@ def removable(session: Session, *, limit: int, after: str = "", only: str | None
     ).all()
 
 
-def erase(session: Session, gone: Sequence[Report]) -> None:
-    """Delete the rows of reports and of their renders; their objects went before."""
+def erase(session: Session, gone: Sequence[Report]) -> list[str]:
+    """Delete the rows of reports and of their renders, whose objects went before; and return the thumbnails' keys."""
     for one in gone:
         _spend_name(session, one)
+    render_ids = [one.render_id for one in gone]
+    # Held, so that nobody orders a thumbnail any more.
+    session.execute(select(Render.id).where(Render.id.in_(render_ids)).order_by(Render.id).with_for_update())
+    keys = thumbnails.forget(session, render_ids)
     for rows in (
         delete(Report).where(Report.id.in_([one.id for one in gone])),
-        delete(Render).where(Render.id.in_([one.render_id for one in gone])),
+        delete(Render).where(Render.id.in_(render_ids)),
     ):
         session.execute(rows.execution_options(synchronize_session=False))
+    return keys
 
 
 def release(session: Session, report: Report) -> None:

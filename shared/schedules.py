@@ -72,7 +72,10 @@ def create(
     _check_template(session, fields.template_shortid)
     _plan(session, schedule, at)
     session.add(schedule)
-    _flush(session, f"There is a schedule named {fields.name!r}, or with shortid {schedule.shortid!r}, already")
+    if shortid is None:
+        _flush(session, f"There is a schedule named {fields.name!r} already", field="name")
+    else:
+        _flush(session, f"There is a schedule named {fields.name!r}, or with shortid {shortid!r}, already")
     session.refresh(schedule)
     return schedule
 
@@ -107,7 +110,7 @@ def change(
         if _timing(schedule) != timing:
             _plan(session, schedule, at)
     schedule.modified_at = now()
-    _flush(session, f"There is a schedule named {schedule.name!r} already")
+    _flush(session, f"There is a schedule named {schedule.name!r} already", field="name")
     session.refresh(schedule)
     return schedule
 
@@ -174,8 +177,8 @@ def _check_template(session: Session, shortid: str) -> None:
         ) from error
 
 
-def _flush(session: Session, conflict: str) -> None:
+def _flush(session: Session, conflict: str, *, field: str | None = None) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise ConflictError(conflict) from error
+        raise ConflictError(conflict, field=field) from error

@@ -11,9 +11,11 @@ variable wins over it.
 from __future__ import annotations
 
 import difflib
+import enum
 import ipaddress
 import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -37,6 +39,29 @@ CONFIGURED: dict[tuple[str, ...], str] = {
     ("extensions", "reports", "cleanThreshold"): "REPORTS_CLEAN_TRESHOLD",
 }
 MIB = 1024 * 1024
+
+
+class Source(enum.StrEnum):
+    """Where a setting's value comes from."""
+
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A setting that somebody gave.
+
+    Attributes:
+        name: The variable; of the file, the one that says the same.
+        source: Who said it.
+        text: What was said. It may be a secret.
+    """
+
+    name: str
+    source: Source
+    text: str = field(repr=False)
 
 
 def _flag(text: object) -> bool:
@@ -125,7 +150,7 @@ def _text(default: str, meaning: str, *, converter: Callable[[str], str] = str) 
 # fmt: off
 @environ.config(prefix=PREFIX, frozen=True)
 class Settings:
-    """The farm's settings. Sizes are bytes, durations seconds."""
+    """The farm's settings. Sizes are bytes, durations seconds. ``given``, last, has those that are no defaults."""
 
     home: Path = environ.var("./var", converter=_path, help="Folder that holds everything an embedded farm writes")
     host: str = _text("127.0.0.1", "Address the gateway listens on; one that is not loopback needs PRESSROOM_TOKENS")
@@ -134,6 +159,7 @@ class Settings:
     revoked_tokens: tuple[str, ...] = environ.var("", converter=_listed, help="Tokens, or names of tokens, that are accepted no more and are told so, comma-separated")
     insecure: bool = environ.var("0", converter=_flag, help="1 lets the gateway listen without tokens on any address")
     public_url: str = _text("", "Base of the links in answers, when clients reach the gateway under another address", converter=_url("http", "https"))
+    flower_url: str = _text("", "Where people reach Flower, for links to it; empty: no link (`scripts/up` names the one that it starts)", converter=_url("http", "https"))
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = environ.var("", converter=_networks, help="Addresses or networks of proxies whose `X-Forwarded-*` headers are believed, comma-separated")
     config: str = _text("", "JSON file with jsreport's clean-up settings: `{\"extensions\": {\"reports\": {\"cleanInterval\": \"5m\", \"cleanTreshold\": \"1d\"}}}`; variables win over it")
     database_url: str = _text("", "SQLAlchemy URL, `postgresql://user:password@host/name`; empty: SQLite in the home", converter=_url("postgresql", "postgresql+psycopg", "sqlite"))
@@ -196,6 +222,8 @@ class Settings:
     log_level: str = _text("INFO", "Least severe level that is logged", converter=_choice("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: str = _text("json", "`json` (one object per line) or `console` (coloured, for people)", converter=_choice("json", "console"))
 
+    given: tuple[Given, ...] = ()
+
     @property
     def database(self) -> str:
         """The database's URL, with the embedded default filled in."""
@@ -240,7 +268,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else "see the settings table in README.md"
             raise SettingsError(f"Unknown setting {name}: {hint}")
-    environment = {**_configured(environment.get(f"{PREFIX}_CONFIG", "")), **environment}
+    own = environment
+    environment = {**_configured(own.get(f"{PREFIX}_CONFIG", "")), **own}
     for name in known:
         # A converter's error does not say which variable it was about, so each is tried alone first.
         if name in environment:
@@ -250,6 +279,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
                 raise SettingsError(f"{name} is {environment[name]!r}: {error}") from error
     settings = environ.to_config(Settings, environment)
     _check_together(settings, environment)
+    given = [name for name in known if name in environment]
+    sources = {name: Source.ENVIRONMENT if name in own else Source.FILE for name in given}
+    # Frozen for everybody else.
+    object.__setattr__(settings, "given", tuple(Given(name, sources[name], environment[name]) for name in given))
     return settings
 
 

@@ -179,7 +179,8 @@ def _erase(database: Database, storage: Storage, batch: Sequence[Report]) -> int
     gone = [report for report in batch if _remove_marked(database, storage, report)]
     if gone:
         with database.writing() as session:
-            reports.erase(session, gone)
+            keys = reports.erase(session, gone)
+        retirement.remove(database, storage, keys)
     return len(gone)
 
 

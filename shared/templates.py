@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import contains_eager, lazyload
+from sqlalchemy.orm import lazyload
 
 from shared.database import changed, now
 from shared.exceptions import ConflictError, NotFoundError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import InstrumentedAttribute, Session
-    from sqlalchemy.sql.elements import ColumnElement
 
 MOST_SCHEDULES_NAMED = 5
 # Versions that a process keeps at hand, and the sample data that one of them may have; all are dropped when there are
@@ -97,7 +96,10 @@ def create(session: Session, fields: TemplateFields, *, shortid: str | None = No
     session.add(version)
     session.flush()
     session.add(template)
-    _flush(session, f"There is a template named {fields.name!r}, or with shortid {template.shortid!r}, already")
+    if shortid is None:
+        _flush(session, f"There is a template named {fields.name!r} already", field="name")
+    else:
+        _flush(session, f"There is a template named {fields.name!r}, or with shortid {shortid!r}, already")
     session.refresh(template)
     return template
 
@@ -122,7 +124,7 @@ def replace(session: Session, template: Template, fields: TemplateFields) -> Tem
     template.version = _version(template.id, (number or 0) + 1, fields)
     template.name = fields.name
     template.modified_at = now()
-    _flush(session, f"There is a template named {fields.name!r} already")
+    _flush(session, f"There is a template named {fields.name!r} already", field="name")
     session.refresh(template, ["modified_at"])
     return template
 
@@ -329,53 +331,6 @@ def versions(
     return count, found
 
 
-def listing(
-    session: Session,
-    *,
-    search: str,
-    engine: str | None,
-    recipe: str | None,
-    context: str | None,
-    order_by: InstrumentedAttribute[Any],
-    descending: bool,
-    limit: int,
-    offset: int,
-) -> tuple[int, Sequence[Template]]:
-    """Return how many templates there are of a kind, and a page of them.
-
-    Args:
-        session: A transaction.
-        search: What their name or context contains, in whatever case.
-        engine: Their engine; None: any.
-        recipe: Their recipe; None: any.
-        context: Their label; None: any or none.
-        order_by: The column of `Template` or `TemplateVersion` that they are ordered by.
-        descending: Whether the last comes first.
-        limit: How many at most.
-        offset: How many come before.
-    """
-    conditions: list[ColumnElement[bool]] = []
-    if search:
-        contains = [column.icontains(search, autoescape=True) for column in (Template.name, TemplateVersion.context)]
-        conditions.append(or_(*contains))
-    for column, value in (
-        (TemplateVersion.engine, engine),
-        (TemplateVersion.recipe, recipe),
-        (TemplateVersion.context, context),
-    ):
-        if value is not None:
-            conditions.append(column == value)
-    chosen = select(Template).join(Template.version).where(*conditions)
-    count = session.scalar(select(func.count()).select_from(chosen.with_only_columns(Template.id).subquery())) or 0
-    found = session.scalars(
-        chosen.options(contains_eager(Template.version))
-        .order_by(order_by.desc() if descending else order_by.asc(), Template.id)
-        .limit(limit)
-        .offset(offset)
-    ).all()
-    return count, found
-
-
 def remove(session: Session, template_id: str) -> None:
     """Remove a template. Its versions stay for the renders that name them.
 
@@ -449,8 +404,8 @@ def _version(template_id: str, number: int, fields: TemplateFields) -> TemplateV
     return TemplateVersion(id=new_id(), template_id=template_id, number=number, **dataclasses.asdict(fields))
 
 
-def _flush(session: Session, conflict: str) -> None:
+def _flush(session: Session, conflict: str, *, field: str | None = None) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise ConflictError(conflict) from error
+        raise ConflictError(conflict, field=field) from error

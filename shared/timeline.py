@@ -8,57 +8,86 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
-
-from shared.database import Database
-from shared.models import Batch, HistoryRecord, PrintTask, Render, Report, Thumbnail
-from shared.renders import LIGHT
+from shared.identifiers import is_trace_id
+from shared.log_lines import LogSearch
+from shared.traced_rows import Entry, TracedRows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from sqlalchemy.orm import Session
-
-    from shared.settings import Settings
+    from shared.database import Database
+    from shared.references import Reference
 
 SHOWN_ELSEWHERE = {"timestamp", "event", "process", "trace_id", "level", "logger"}
+# How long before its first row a trace's first line may be in a log: a request is checked first, and clocks differ.
+SLACK = dt.timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much is looked at, and told; None: all there is.
+
+    Attributes:
+        rows: Rows of each table.
+        entries: Entries, the earliest of those.
+        bytes_per_file: Bytes of each log file.
+    """
+
+    rows: int | None = None
+    entries: int | None = None
+    bytes_per_file: int | None = None
+
+
+UNBOUNDED = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened.
+class Timeline:
+    """What is known of a trace.
 
     Attributes:
-        at: When, UTC.
-        source: Who says so: ``database``, or the log's process.
-        event: What.
-        details: The rest.
+        entries: What happened, in the order of time.
+        things: What belongs to it, and the records and batches that its parts are of.
+        truncated: Whether the bounds left something out.
     """
 
-    at: dt.datetime
-    source: str
-    event: str
-    details: dict[str, Any]
+    entries: list[Entry]
+    things: list[Reference]
+    truncated: bool
 
 
-def collect(settings: Settings, trace_id: str) -> list[Entry]:
-    """Return what database and log files say of a trace id and of the ids derived from it."""
-    database = Database(settings.database)
-    try:
-        with database.reading() as session:
-            entries = [
-                *_of_batches(session, trace_id),
-                *_of_renders(session, trace_id),
-                *_of_history(session, trace_id),
-            ]
-            derived = select(PrintTask.trace_id).join(HistoryRecord).where(HistoryRecord.trace_id == trace_id)
-            trace_ids = {trace_id, *session.scalars(derived)}
-    finally:
-        database.close()
-    return sorted([*entries, *_from_logs(settings.logs, trace_ids)], key=lambda entry: entry.at)
+def collect(database: Database, logs: Path, trace_id: str, *, bounds: Bounds = UNBOUNDED) -> Timeline:
+    """Return what database and log files say of a trace id and of the ids derived from it.
+
+    Args:
+        database: Where the rows are.
+        logs: The folder of this machine's log files.
+        trace_id: The trace.
+        bounds: How much of it.
+    """
+    if not is_trace_id(trace_id):
+        return Timeline([], [], truncated=False)
+    with database.reading() as session:
+        rows = TracedRows(session, trace_id, most=bounds.rows)
+    since = min((entry.at for entry in rows.entries), default=None)
+    search = LogSearch(
+        logs,
+        frozenset(rows.trace_ids),
+        since=None if since is None or bounds.bytes_per_file is None else since - SLACK,
+        bytes_per_file=bounds.bytes_per_file,
+    )
+    entries, truncated = _earliest(rows.entries, bounds.entries)
+    for lines in search.files():
+        found = (entry for line in lines if (entry := _of_line(line, rows.trace_ids)) is not None)
+        # One more than is wanted tells that there are more; a file is read no further than that.
+        most = None if bounds.entries is None else bounds.entries + 1
+        entries, more = _earliest([*entries, *islice(found, most)], bounds.entries)
+        truncated |= more
+    return Timeline(entries, rows.things, truncated or rows.truncated or search.truncated)
 
 
 def formatted(entries: Iterable[Entry], *, as_json: bool) -> Iterator[str]:
@@ -81,139 +110,24 @@ def formatted(entries: Iterable[Entry], *, as_json: bool) -> Iterator[str]:
             yield f"{moment}  {since:>10}  {entry.source:<9} {entry.event:<20} {details}".rstrip()
 
 
-def _of_batches(session: Session, trace_id: str) -> Iterator[Entry]:
-    # Its documents have traces of their own, which begin with this one.
-    for batch in session.scalars(select(Batch).where(Batch.trace_id == trace_id)):
-        named = {"batch": batch.id, "documents": batch.total}
-        details = {"template": batch.template_name, "name": batch.name, "by": batch.created_by}
-        yield Entry(batch.created_at, "database", "batch", named | details)
-        if batch.finished_at:
-            ended = {"succeeded": batch.succeeded, "failed": batch.failed, "printed": batch.printed or None}
-            yield Entry(batch.finished_at, "database", f"batch {batch.state}", named | ended)
+def _earliest(entries: Iterable[Entry], most: int | None) -> tuple[list[Entry], bool]:
+    """Return so many entries in the order of time, and whether there are more."""
+    ordered = sorted(entries, key=lambda entry: entry.at)
+    return ordered[:most], most is not None and len(ordered) > most
 
 
-def _of_renders(session: Session, trace_id: str) -> Iterator[Entry]:
-    for render in session.scalars(select(Render).where(Render.trace_id == trace_id).options(*LIGHT)):
-        yield from _of_render(render)
-        for report in session.scalars(select(Report).where(Report.render_id == render.id)):
-            yield Entry(report.created_at, "database", "report", {"report": report.id, "name": report.name})
-        thumbnail = session.get(Thumbnail, render.id)
-        if thumbnail is not None and thumbnail.finished_at is not None:
-            details = {"state": thumbnail.state, "bytes": thumbnail.size, "error": thumbnail.error}
-            yield Entry(thumbnail.finished_at, "database", "thumbnail", details)
-
-
-def _of_history(session: Session, trace_id: str) -> Iterator[Entry]:
-    records = session.execute(
-        select(
-            HistoryRecord.id,
-            HistoryRecord.created_at,
-            HistoryRecord.status,
-            HistoryRecord.template_name,
-            HistoryRecord.template_version,
-            HistoryRecord.source,
-            HistoryRecord.created_by,
-            HistoryRecord.replay_of,
-        ).where(HistoryRecord.trace_id == trace_id)
-    ).all()
-    for record in records:
-        details = {
-            "record": record.id,
-            "status": record.status,
-            "template": record.template_name,
-            "version": record.template_version,
-            "from": record.source,
-            "by": record.created_by,
-            "replay_of": record.replay_of,
-        }
-        yield Entry(record.created_at, "database", "record", details)
-    of_records = PrintTask.history_record_id.in_([record.id for record in records])
-    for task in session.scalars(select(PrintTask).where(or_(of_records, PrintTask.trace_id == trace_id))):
-        yield from _of_print_task(task)
-
-
-def _of_print_task(task: PrintTask) -> Iterator[Entry]:
-    named = {"task": task.id, "trace": task.trace_id}
-    wish = {"printer": task.printer_name, "copies": task.number_of_copies, "record": task.history_record_id}
-    yield Entry(
-        task.created_at, "database", "print task", {**named, **wish, "from": task.source, "by": task.created_by}
-    )
-    if task.sent_at:
-        yield Entry(
-            task.sent_at, "database", "handed over", {**named, "printer": task.printer_name, "job": task.job_id}
-        )
-    if task.finished_at:
-        details = {**named, "job_state": task.job_state, "reasons": task.job_state_reasons, "error": task.error}
-        yield Entry(task.finished_at, "database", f"print {task.status}", details)
-
-
-def _of_render(render: Render) -> Iterator[Entry]:
-    yield Entry(
-        render.submitted_at,
-        "database",
-        "submitted",
-        {
-            "render": render.id,
-            "queue": render.queue,
-            "engine": render.engine,
-            "recipe": render.recipe,
-            "from": render.source,
-            "by": render.created_by,
-            "batch": render.batch_id,
-            "place": render.batch_index,
-        },
-    )
-    for loss in render.losses:
-        yield Entry(
-            dt.datetime.fromisoformat(loss["at"]),
-            "database",
-            "attempt lost",
-            {"attempt": loss["attempt"], "reason": loss["reason"], "worker": loss["workerId"]},
-        )
-    if render.started_at:
-        waited = (render.started_at - render.queued_at).total_seconds() * 1000
-        yield Entry(
-            render.started_at,
-            "database",
-            "started",
-            {"queue_wait_ms": round(waited), "attempt": render.attempt, "worker": render.worker_id},
-        )
-    if render.finished_at:
-        yield Entry(
-            render.finished_at,
-            "database",
-            render.state,
-            {
-                **{f"{stage}_ms": spent for stage, spent in (render.timings or {}).items()},
-                "pages": render.pages,
-                "bytes": render.size,
-                "object": render.blob_key,
-                "cause": render.cause,
-                "error": render.error,
-                "line": render.error_line,
-            },
-        )
-
-
-def _from_logs(folder: Path, trace_ids: Collection[str]) -> Iterator[Entry]:
-    # Rotated files have a number behind their name.
-    for path in sorted(folder.glob("*.jsonl*")):
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if any(trace_id in line for trace_id in trace_ids):
-                    entry = _of_line(line, trace_ids)
-                    if entry is not None:
-                        yield entry
-
-
-def _of_line(line: str, trace_ids: Collection[str]) -> Entry | None:
+def _of_line(line: bytes, trace_ids: Collection[str]) -> Entry | None:
     try:
-        said = json.loads(line)
+        said = json.loads(line, parse_constant=lambda _: None)
         if said.get("trace_id") not in trace_ids:
             return None
         at = dt.datetime.fromisoformat(said["timestamp"])
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         # Output of a program that does not log in our form, or a line cut off by a crash.
         return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=dt.UTC)
     details = {name: value for name, value in said.items() if name not in SHOWN_ELSEWHERE}
-    return Entry(at, str(said.get("process", "log")), str(said.get("event", "")), details)
+    level = said.get("level")
+    source, event = str(said.get("process", "log")), str(said.get("event", ""))
+    return Entry(at, source, event, details, None if level is None else str(level))

@@ -93,5 +93,5 @@ class Comparing:
         with self.database.reading() as session:
             return session.get(Comparison, comparison_id)
 
-    def overlays(self) -> list[str]:
+    def pictures(self) -> list[str]:
         return sorted(self.storage.keys("comparisons/"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
@@ -92,6 +93,7 @@ class WorkerProcess:
             queues=self._queues(),
             children=self.children,
             recipes=self.registry.states,
+            version=version("pressroom"),
         )
         # Each thread has a database that keeps no connection open: a child may be forked at any time.
         url, interval = self.settings.database, self.settings.heartbeat_interval

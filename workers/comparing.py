@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import stamina
 
 from shared import comparisons, history, leases
+from shared.comparisons import AFTER, BEFORE
 from shared.database import DATABASE_AWAY
 from shared.exceptions import NotFoundError
 from shared.memory import release_unused
@@ -22,7 +23,7 @@ from shared.storage import CorruptObjectError, StorageError
 from shared.tracing import bind_trace, clear_trace, logger
 from workers import poppler
 from workers.differences import Listed, add_words_differing, values_differing
-from workers.overlays import overlay
+from workers.overlays import overlay, sides
 from workers.sides import IncomparableError, Side, fetched, read_request
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Attempt:
 
     comparison: Comparison
     until: float
-    # By page; named here before they are written, so that each way of ending can remove them.
-    overlays: dict[str, str] = field(default_factory=dict)
+    # By page and side; named here before they are written, so that each way of ending can remove them.
+    keys: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     whole: bool = True
 
@@ -80,7 +81,7 @@ class Comparer:
         Args:
             settings: The farm's settings.
             database: This process' database.
-            storage: Where documents are read and overlays are written.
+            storage: Where documents are read and pictures are written.
             worker_id: Who makes them.
             announce: Says that a comparison ended.
         """
@@ -119,7 +120,7 @@ class Comparer:
                 "comparison",
                 outcome="superseded" if not won else "failed" if isinstance(made, str) else "succeeded",
                 **({"error": made} if isinstance(made, str) else {"identical": made["identical"]}),
-                overlays=len(attempt.overlays),
+                pictures=len(attempt.keys),
                 attempt=comparison.attempt,
                 milliseconds=round((time.monotonic() - began) * 1000),
             )
@@ -148,18 +149,14 @@ class Comparer:
 
     def _result(self, attempt: Attempt, before: Side, after: Side) -> dict[str, Any]:
         request = self._request(attempt, before, after)
-        same_bytes = before.record.sha256 == after.record.sha256
+        same_bytes = _are_same(before, after)
         measured = [one.sizes(most=MOST_PICTURES, seconds=attempt.seconds_left) for one in (before, after)]
         counts, sizes = zip(*measured, strict=True)
         text = Listed() if same_bytes else _text(attempt, (before, after))
-        pictures = [
-            {"page": page, "changed": 0.0, "overlay": None} for page in range(1, min(counts[0], MOST_PICTURES) + 1)
-        ]
-        if not same_bytes:
-            pictures = list(self._pictures(attempt, (before, after), counts, sizes))
-            if len(pictures) < max(counts):
-                attempt.whole = False
-                attempt.notes.append(f"{len(pictures)} of {max(counts)} pages were compared as pictures")
+        pictures = list(self._pictures(attempt, (before, after), counts, sizes))
+        if len(pictures) < max(counts) and not same_bytes:
+            attempt.whole = False
+            attempt.notes.append(f"{len(pictures)} of {max(counts)} pages were compared as pictures")
         differs = counts[0] != counts[1] or bool(text.changes) or any(one["changed"] for one in pictures)
         # What was not looked at may differ.
         identical = False if differs else True if attempt.whole else None
@@ -197,41 +194,55 @@ class Comparer:
     def _pictures(
         self,
         attempt: Attempt,
-        sides: Sequence[Side],
+        both: Sequence[Side],
         counts: Sequence[int],
         sizes: Sequence[Sequence[tuple[float, float]]],
     ) -> Iterator[dict[str, Any]]:
+        # Of equal documents, one is drawn.
+        compared = both[:1] if _are_same(*both) else both
         for page in range(1, min(max(counts), MOST_PICTURES) + 1):
             edge = max(max(one[page - 1]) for one in sizes if page <= len(one))
             dpi = min(SCREEN_DPI, LARGEST_EDGE * poppler.POINTS_PER_INCH / max(edge, 1))
             try:
                 drawn = [
                     side.picture(page, dpi=dpi, seconds=attempt.seconds_left) if page <= count else None
-                    for side, count in zip(sides, counts, strict=True)
+                    for side, count in zip(compared, counts, strict=False)
                 ]
             except poppler.TooSlowError:
                 # What there is by now is worth having.
                 return
-            found = overlay(*drawn)
-            shown: dict[str, Any] = {"page": page, "changed": found.changed if found else 0.0, "overlay": None}
-            if found is not None:
-                self._store(attempt, page, found.content)
-                shown["overlay"] = {
-                    "size": len(found.content),
-                    "sha256": hashlib.sha256(found.content).hexdigest(),
-                }
-            yield shown
+            found = overlay(drawn[0], drawn[-1])
+            before, after = sides(drawn[0], drawn[-1])
+            yield {
+                "page": page,
+                "changed": found.changed if found else 0.0,
+                "overlay": self._stored(attempt, page, found.content) if found else None,
+                **self._stored_sides(attempt, page, before, after),
+            }
 
-    def _store(self, attempt: Attempt, page: int, content: bytes) -> None:
+    def _stored_sides(
+        self, attempt: Attempt, page: int, before: bytes | None, after: bytes | None
+    ) -> dict[str, dict[str, Any] | None]:
+        stored: dict[str, dict[str, Any] | None] = {BEFORE: None, AFTER: None}
+        if before is not None:
+            stored[BEFORE] = self._stored(attempt, page, before, side=BEFORE)
+        if after is not None:
+            # Where both look the same, one of them is enough.
+            stored[AFTER] = stored[BEFORE] if after == before else self._stored(attempt, page, after, side=AFTER)
+        return stored
+
+    def _stored(self, attempt: Attempt, page: int, content: bytes, *, side: str | None = None) -> dict[str, Any]:
+        """Store a picture of a page, and return what is known of it."""
         comparison = attempt.comparison
-        key = comparisons.overlay_key(comparison.id, attempt=comparison.attempt, page=page)
-        attempt.overlays[str(page)] = key
+        key = comparisons.picture_key(comparison.id, attempt=comparison.attempt, page=page, side=side)
+        attempt.keys[comparisons.picture_name(page, side)] = key
         self._storage.put(
             key,
             content,
             media_type="image/png",
             metadata={"trace-id": comparison.trace_id, "comparison-id": comparison.id},
         )
+        return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
     def _write_end(self, attempt: Attempt, made: dict[str, Any] | str) -> bool:
         """Write how an attempt ended, waiting for a database that is away; False when it no longer counts."""
@@ -240,14 +251,12 @@ class Comparer:
             with again, self._database.writing() as session:
                 if isinstance(made, str):
                     return leases.fail(session, Comparison, key, attempt=row.attempt, error=made)
-                return leases.succeed(
-                    session, Comparison, key, attempt=row.attempt, result=made, overlays=attempt.overlays
-                )
+                return leases.succeed(session, Comparison, key, attempt=row.attempt, result=made, overlays=attempt.keys)
         raise AssertionError("unreachable")
 
     def _tidy_up(self, attempt: Attempt, *, kept: bool, won: bool) -> None:
-        """Remove this attempt's overlays, unless they are kept, and what attempts before it were killed over."""
-        mine = set(attempt.overlays.values())
+        """Remove this attempt's pictures, unless they are kept, and what attempts before it were killed over."""
+        mine = set(attempt.keys.values())
         try:
             if not kept:
                 for key in mine:
@@ -257,7 +266,11 @@ class Comparer:
                     if key not in mine:
                         self._storage.delete(key)
         except StorageError as error:
-            log.warning("overlays not removed", error=str(error))
+            log.warning("pictures not removed", error=str(error))
+
+
+def _are_same(before: Side, after: Side) -> bool:
+    return before.record.sha256 == after.record.sha256
 
 
 def _text(attempt: Attempt, sides: Sequence[Side]) -> Listed:

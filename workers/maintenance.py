@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from shared import batches, duties, firing, history_removal, reconciler, sweeps, tasks, tending
+from shared import batches, depths, duties, firing, history_removal, reconciler, sign_ins, sweeps, tasks, tending
 from shared.durations import SECONDS
 from shared.tasks import Submitter
 from shared.tracing import logger
@@ -81,7 +81,7 @@ class Caretaker:
         self._submitter = Submitter(database=database, storage=storage, settings=settings, publish=publish)
 
     def reconcile(self) -> None:
-        """Set going again what was lost."""
+        """Set going again what was lost, and note once a minute how deep the queues are."""
         self._in_turn("reconcile", self._settings.reconcile_interval, self._reconcile)
 
     def schedule(self) -> None:
@@ -97,7 +97,7 @@ class Caretaker:
         with self._database.reading() as session:
             if not batches.under_way(session):
                 return
-        self._alone("batches", BATCHES_SECONDS, self._see_batches_through)
+        self._alone(duties.BATCHES, BATCHES_SECONDS, self._see_batches_through)
 
     def sweep(self) -> None:
         """Remove what nobody kept."""
@@ -122,6 +122,7 @@ class Caretaker:
         )
         write = log.warning if done != reconciler.NOTHING else log.debug
         write("reconcile", duration_ms=round((time.monotonic() - began) * 1000), **asdict(done))
+        depths.sample(self._database, dead_after=self._settings.worker_dead_after)
 
     def _judges_workers(self, duty: str) -> bool:
         """Say whether silence means death. While nobody looked, workers may not have been able to sign."""
@@ -146,7 +147,12 @@ class Caretaker:
             "removed": sweeps.sweep_unkept(self._database, self._storage, older_than=keep),
             "retired_objects": sweeps.sweep_retired(self._database, self._storage, older_than=max(keep, longest)),
             "unfinished": self._storage.remove_unfinished(older_than=UNFINISHED_SECONDS),
+            "sign_ins": self._sweep_sign_ins(),
         }
+
+    def _sweep_sign_ins(self) -> int:
+        with self._database.writing() as session:
+            return sign_ins.sweep(session)
 
     def _clean(self) -> dict[str, int]:
         # What became of a schedule's run is asked for before its report may go.

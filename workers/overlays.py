@@ -1,5 +1,7 @@
 """Laying one page over another: how much of it changed, and a picture in which a person sees what and where.
 
+Both pages are pictures of the same size beside it, so that one can be slid over the other.
+
 Only before: red. Only after: blue. Changed in colour alone: purple. The same in both: grey. What changed lies on
 yellow, so that a single comma is found at once.
 """
@@ -19,6 +21,8 @@ GONE, COME, RECOLOURED = (214, 39, 40), (31, 87, 214), (148, 40, 190)
 GONE_PAPER, COME_PAPER = (255, 226, 222), (222, 232, 255)
 HALO = (255, 243, 176)
 HALO_PIXELS = 5
+# Where the other page has paper, and this one has not.
+NO_PAPER = (226, 228, 231)
 # What did not change is drawn this faint.
 FAINTNESS = 0.4
 
@@ -83,6 +87,30 @@ def overlay(before: bytes | None, after: bytes | None) -> Overlay | None:
     return Overlay(count / (size[0] * size[1]), content.getvalue())
 
 
+def sides(before: bytes | None, after: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """Return both pages as PNGs of the size that their overlay has, left top corners together.
+
+    Args:
+        before: The picture of the page as it was; None: there was no such page.
+        after: The same of the page as it is.
+    """
+    old, new = _opened(before), _opened(after)
+    size = _size(old, new)
+    return _side(old, size), _side(new, size)
+
+
+def _side(picture: Image | None, size: tuple[int, int]) -> bytes | None:
+    if picture is None:
+        return None
+    padded = _padded(picture, size, paper=NO_PAPER)
+    red, green, blue = padded.split()
+    content = io.BytesIO()
+    # Most pages are grey, which takes a quarter of the bytes and half of the time.
+    is_grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    (red if is_grey else padded).save(content, "PNG")
+    return content.getvalue()
+
+
 def _opened(picture: bytes | None) -> Image | None:
     from PIL import Image  # noqa: PLC0415  # As above.
 
@@ -104,12 +132,12 @@ def _paper(picture: Image | None, size: tuple[int, int]) -> Image:
     return paper
 
 
-def _padded(picture: Image | None, size: tuple[int, int]) -> Image:
+def _padded(picture: Image | None, size: tuple[int, int], *, paper: tuple[int, int, int] = WHITE) -> Image:
     from PIL import Image  # noqa: PLC0415  # As above.
 
     if picture is not None and picture.size == size:
         return picture
-    padded = Image.new("RGB", size, WHITE)
+    padded = Image.new("RGB", size, paper)
     if picture is not None:
         padded.paste(picture, (0, 0))
     return padded

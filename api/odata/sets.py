@@ -214,6 +214,8 @@ SCHEDULES = EntitySet(
         _count("maxRetries", Schedule.max_retries),
         Property(name="retryDelay", type=Type.DOUBLE, column=Schedule.retry_delay),
         _date("nextRun", Schedule.next_run_at, nullable=True),
+        _date("lastRun", Schedule.last_run_at, nullable=True),
+        _text("lastState", Schedule.last_state, nullable=True),
         _date("creationDate", Schedule.created_at),
         _date("modificationDate", Schedule.modified_at),
     ),

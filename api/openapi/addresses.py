@@ -83,7 +83,11 @@ def _meant(
 
 def _rules(app: Flask) -> Iterator[Rule]:
     """Return the routes; of two that differ in the quotes around a key, the one that OData's clients use."""
-    rules = sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
+    # The studio's pages are for people, and the API is all that they use.
+    rules = sorted(
+        (rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("studio.")),
+        key=lambda rule: rule.rule,
+    )
     spelled = {(rule.rule, *sorted(rule.methods or ())) for rule in rules}
     for rule in rules:
         quoted = re.sub(r"\((<[^<>]+>)\)", r"('\1')", rule.rule)

@@ -75,12 +75,48 @@ class Meta(TypedDict):
     traceId: TraceId
 
 
+class FailureMeta(Meta):
+    """What there is to know about a refusal."""
+
+    fields: NotRequired[
+        Annotated[list[str | None], Field(description="For each of `errors` the field that it is about, if it is one.")]
+    ]
+
+
+class Reference(TypedDict):
+    """One thing of the farm, and as much of it as lets a person recognise it."""
+
+    kind: Annotated[
+        Literal[
+            "trace",
+            "record",
+            "render",
+            "report",
+            "printTask",
+            "batch",
+            "template",
+            "schedule",
+            "task",
+            "printer",
+            "asset",
+            "thumbnail",
+        ],
+        Field(description="What it is; `record` is a history record, `task` the run of a schedule."),
+    ]
+    id: Annotated[str, Field(description="Its id; a thumbnail has that of its render.")]
+    name: Annotated[str | None, Field(description="What people call it; of a record or batch, its template's name.")]
+    traceId: Annotated[
+        str | None, Field(description="The trace that it belongs to; null of what people made and keep.")
+    ]
+    status: Annotated[str | None, Field(description="How far it is, or how it ended, in the words of its own kind.")]
+
+
 class Failure(TypedDict):
     """Why a request under `/api/v1` was refused."""
 
     success: Annotated[Literal[False], Field(description="That it did not work.")]
     errors: Annotated[list[str], Field(description="Everything that was wrong, each with what was expected.")]
-    meta: Meta
+    meta: FailureMeta
     status: Annotated[int, Field(description="The HTTP status, once more.")]
 
 

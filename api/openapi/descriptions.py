@@ -68,6 +68,7 @@ class Operation:
             request, is added by itself.
         parameters: Query and header parameters. Those of the path are known by their name.
         body: By media type, the schema of a body that no shape describes, such as a file.
+        body_optional: Whether the body may be left out.
         examples: By name, bodies that work when they are sent as they are.
         head: Whether ``HEAD`` is worth a mention, as where the headers alone tell something.
     """
@@ -79,6 +80,7 @@ class Operation:
     errors: Mapping[int, str] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
+    body_optional: bool = False
     examples: Mapping[str, Any] = field(default_factory=dict)
     head: bool = False
 

@@ -103,7 +103,7 @@ class _Writer:
         written["parameters"] = self._parameters()
         body = self._body()
         if body:
-            written["requestBody"] = {"required": True, "content": body}
+            written["requestBody"] = {"required": not said.body_optional, "content": body}
         written["responses"] = self._answers(has_body=bool(body))
         return written
 

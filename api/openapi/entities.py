@@ -54,6 +54,12 @@ def _report_configs(template: dict[str, Any]) -> dict[str, Any]:
             "required": ["id", *(name for name in properties if name != "modificationDate")],
             "properties": again | properties,
         },
+        "ListedReportConfig": {
+            "type": "object",
+            "description": "A template, as a list under `/api/v1` shows it.",
+            "required": ["id", *properties, "certificate"],
+            "properties": again | properties | {"certificate": _CERTIFICATE},
+        },
         "RemovedReportConfig": {
             "type": "object",
             "description": "What a removed template was called.",
@@ -67,6 +73,28 @@ def _report_configs(template: dict[str, Any]) -> dict[str, Any]:
             "properties": version,
         },
     }
+
+
+# In short; `api.openapi.operations.certificates` has the whole.
+_CERTIFICATE = {
+    "type": ["object", "null"],
+    "description": "Whether the fast engine makes its documents as the reference does; null: nobody has asked yet.",
+    "required": ["verdict", "reason", "issuedAt", "samples"],
+    "properties": {
+        "verdict": {
+            "type": "string",
+            "enum": ["pending", "certified", "refused", "failed", "withdrawn"],
+            "description": "What was found.",
+        },
+        "reason": {"type": ["string", "null"], "description": "The first reason why it is not certified."},
+        "issuedAt": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "Since when the verdict stands.",
+        },
+        "samples": {"type": "integer", "description": "How many real documents were compared and agreed."},
+    },
+}
 
 
 def _asset_entries(asset: dict[str, Any]) -> dict[str, Any]:

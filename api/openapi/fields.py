@@ -66,6 +66,12 @@ _BATCH = {
     "expiresIn": "When the clean-up may remove them: a duration, such as `30d`.",
     "merge": "Whether one PDF is made of all of them, too.",
 }
+_COLUMNS = (
+    'Which column of the file stands where in the data: a JSON object such as `{"customer.name": "Client"}`; of JSON '
+    "a column is a name or a path. All that are named are taken out first and then put in their places. What is not "
+    "named keeps its own; where something is put there, inside of it or around it, it is left out. With it, `{}` as "
+    "well, a table's columns without a name of their own get one: `column_3`, `B_2`."
+)
 _JOB = {
     "jobId": "The job's number at the printer.",
     "jobState": "What the printer last said of the job.",
@@ -135,6 +141,12 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **_TEMPLATE,
         "shortid": "The shortid that it has elsewhere, if it comes from there; left out: a new one.",
     },
+    "DraftBody": {
+        **_TEMPLATE,
+        "name": "The name that it would have; the document is called so, unless `options.reportName` says otherwise.",
+        "sampleData": "What it is rendered with: an object, or a text with the JSON of one.",
+        "shortid": "Of no effect: so that the body which is to create it can be sent as it is.",
+    },
     "ChangedTemplateBody": {**_TEMPLATE, "shortid": _FIXED},
     "ReplacedTemplateBody": {**_TEMPLATE, "shortid": _FIXED},
     "TemplateOptionsBody": {
@@ -155,6 +167,12 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "retryDelay": "Seconds until the first of those tries; twice as many until each further one.",
     },
     "ChangedScheduleBody": {**_SCHEDULE, "retryDelay": "Seconds until a failed run's first further try."},
+    "PreviewQuery": {
+        "cron": _SCHEDULE["cron"],
+        "timezone": _SCHEDULE["timezone"],
+        "count": "How many of its next runs.",
+        "locale": "The language of the words.",
+    },
     "RunNowBody": {"scheduleId": "The schedule's `_id` or shortid."},
     "NewAssetBody": {
         "name": "Its name: a path such as `logos/northwind.png`. The extension says what it is.",
@@ -163,6 +181,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "NewPrinterBody": _PRINTER,
     "ChangedPrinterBody": _PRINTER,
     "PrintBody": _PRINT,
+    "TestPageBody": {name: _PRINT[name] for name in ("numberOfCopies", "options")},
     "BatchBody": {
         "template": "The stored template of all documents, by its `_id`, shortid or name.",
         "items": "The data of each document.",
@@ -199,8 +218,18 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **_BATCH,
         "printerName": "The printer that prints them in their order; left out: none does.",
         "numberOfCopies": _PRINT["numberOfCopies"],
+        "columns": _COLUMNS,
     },
-    "BatchesQuery": {"state": "The state that they must have."},
+    "BatchPreviewQuery": {
+        "template": "The `_id`, shortid or name of the stored template of all documents.",
+        "version": "The number of a version of it; left out: the newest.",
+        "name": "How the documents are to be called: the first one's name is answered.",
+        "columns": f"{_COLUMNS} Left out: as is suggested.",
+    },
+    "BatchesQuery": {
+        "state": "The state that they must have.",
+        "search": "A part of their template's name, trace id, creator or documents' name, in any case.",
+    },
     "DocumentsQuery": {
         "state": "The state that they must have.",
         "after": "The place behind which the list begins: `nextAfter` of the page before.",
@@ -213,7 +242,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "NewPrintTaskBody": {
         **_PRINT,
         "fileBase64": "The PDF, in Base64.",
-        "fileName": "Its name, with extension; for people.",
+        "report": "In its place, the id of a stored report, whose PDF is printed.",
+        "fileName": "Its name, with extension; for people. Left out: the report's, or `document.pdf`.",
     },
     "PrintOptionsBody": {
         "duplex": "On one side of the paper, or on both, turned at the long or the short edge.",
@@ -249,12 +279,20 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "reportConfig": "Only those of this template: its id, its shortid, its name, or a name that it once had.",
         "traceId": "Only those of this trace.",
         "source": "Only those that came from there.",
+        "keep": "Only those that are pinned, or only those that are not.",
         "createdFrom": "Only those made then or later: a date, or a time; without an offset, UTC.",
         "createdTo": "Only those made before then.",
     },
-    "OneHistoryQuery": {"include": "`reportPdf`: with the PDF, in Base64."},
+    "OneHistoryQuery": {
+        "include": "`reportPdf`: with the PDF, in Base64.",
+        "apiPayload": "`false`: without the request, which may be of many MB; `apiPayload` is null then.",
+    },
+    "ChangedRecordBody": {"keep": "Whether no purge removes it."},
     "OnePrintTaskQuery": {"include": "`file`: with the PDF, in Base64."},
     "ChangedAssetBody": {"name": "Its new name."},
+    "ReportConfigQuery": {
+        "certified": "Only those with this verdict on their newest version; `none`: those that nobody asked it of.",
+    },
     "AssetQuery": {"folder": "Only those in this folder, and in the folders below it."},
     "Report": {
         **_NAMED,
@@ -300,7 +338,9 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **_DATED,
         **{name: text for name, text in _SCHEDULE.items() if name != "name"},
         "retryDelay": "Seconds until a failed run's first further try.",
-        "nextRun": "When it runs next.",
+        "nextRun": "When it runs next; null while it is switched off.",
+        "lastRun": "When its last run began; null before the first, and when that is no longer on record.",
+        "lastState": "How far that run is: the state of its task.",
     },
     "Task": {
         "_id": _NAMED["_id"],

@@ -40,6 +40,8 @@ PATH: Mapping[str, Parameter] = {
             example=1,
         ),
         _path("print_task_id", "The print task's `id`."),
+        _path("trace_id", "The trace id: every answer has one as `X-Trace-Id`.", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        _path("pasted", "An id, a name, the name of a file, or an address of this farm; percent-encoded as a whole."),
         _path("render_id", "The render's id: the answer that began it has it."),
         _path("key", "The `_id`, shortid or name of the template; a name may hold slashes.", "shelf-label"),
         Parameter(

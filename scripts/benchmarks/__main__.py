@@ -6,12 +6,12 @@ import argparse
 import signal
 import sys
 
-from benchmarks import batch, history, idle, odata, raw, soak, turns
+from benchmarks import batch, history, idle, odata, raw, soak, studio, turns
 from benchmarks.farms import MeasureError
 
 # As a shell tells it: 128 and the signal's number.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
-MEASUREMENTS = [raw, turns, batch, soak, idle, odata, history]
+MEASUREMENTS = [raw, turns, batch, soak, idle, odata, history, studio]
 
 
 def main() -> None:

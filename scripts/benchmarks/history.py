@@ -58,6 +58,8 @@ def queries() -> dict[str, dict[str, str]]:
         "trace id, status, source": {"traceId": trace_of(1), "status": "Ok", "source": "api"},
         "search (none)": {"search": "nowhere"},
         "by status": {"sort": "status"},
+        "pinned, status, search (1 in 5)": {"keep": "true", "status": "Ok", "search": "WAREHOUSE"},
+        "not pinned, status, source, dates": {"keep": "false", "status": "Ok", "source": "api", **span},
     }
 
 
@@ -194,7 +196,7 @@ def row(number: int, rows: int, chance: random.Random) -> tuple[dict[str, Any] |
         "status": "Ok" if done else "Error", "file_name": f"{record_id}.pdf", "pages": 1 if done else None,
         "source": chance.choice(["api", "api", "api", "studio", "schedule"]),
         "created_by": f"token:{chance.choice(['warehouse', 'office', 'shop', 'web', 'mail'])}",
-        "created_at": created, "modified_at": created, **document,
+        "keep": number % 100 == 0, "created_at": created, "modified_at": created, **document,
     }  # fmt: skip
     record["searched"] = searched_in(**{name: record[name] for name in SEARCHED})
     thumbnail = {

@@ -7,8 +7,9 @@ from shared.models.history import Comparison, HistoryRecord, Leased, Preview, Th
 from shared.models.printing import Printer, PrintTask
 from shared.models.rendering import Render, Report, SpentName, Template, TemplateVersion
 from shared.models.scheduling import Schedule, Task
+from shared.models.sign_ins import SignIn, SigningKey
 from shared.models.stored import Asset, RetiredObject
-from shared.models.workers import Duty, Worker
+from shared.models.workers import Duty, QueueSample, Worker
 
 __all__ = [
     "BY_CODE_POINT",
@@ -24,10 +25,13 @@ __all__ = [
     "Preview",
     "PrintTask",
     "Printer",
+    "QueueSample",
     "Render",
     "Report",
     "RetiredObject",
     "Schedule",
+    "SignIn",
+    "SigningKey",
     "SpentName",
     "Task",
     "Template",

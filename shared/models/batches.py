@@ -26,6 +26,7 @@ class Batch(Base):
     __tablename__ = "batches"
     __table_args__ = (
         Index("batches_by_creation", "created_at", "id"),
+        Index("batches_by_trace", "trace_id"),
         index_of_some("batches_under_way", "id", where="settled_at IS NULL"),
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, event
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, event, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database import now
-from shared.models.base import BY_CODE_POINT, Base
+from shared.models.base import BY_CODE_POINT, Base, index_of_some
 from shared.models.rendering import Render
 from shared.record_status import status_of
 
@@ -42,7 +42,8 @@ class HistoryRecord(Base):
 
     ``status``, and what lists are ``searched`` in, are derived whenever the row is written, below, and never set.
     ``payload`` is the request's body as it came; a large one is in storage, under ``payload_key``. ``response`` is the
-    answer without the document itself, which is the object ``blob_key``; None until the render has ended.
+    answer without the document itself, which is the object ``blob_key``; None until the render has ended. ``keep`` pins
+    a record: no purge removes it.
     """
 
     __tablename__ = "history_records"
@@ -55,6 +56,19 @@ class HistoryRecord(Base):
         Index("history_by_template", "template_id", "created_at", "id", "status", "source"),
         Index("history_by_source", "source", "created_at", "id", "status", "template_id"),
         Index("history_by_trace", "trace_id"),
+        # The few that are pinned, by whom the others are told from them, too: no other index has to say it.
+        index_of_some(
+            "history_pinned",
+            "created_at",
+            "id",
+            "status",
+            "source",
+            "template_id",
+            "template_name",
+            "searched",
+            "keep",
+            where="keep",
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -80,6 +94,7 @@ class HistoryRecord(Base):
     created_by: Mapped[str | None]
     searched: Mapped[str] = mapped_column(BY_CODE_POINT)
     replay_of: Mapped[str | None]
+    keep: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[dt.datetime] = mapped_column(default=now())
     modified_at: Mapped[dt.datetime] = mapped_column(default=now())
 
@@ -139,6 +154,6 @@ class Comparison(Leased, Base):
     first_id: Mapped[str] = mapped_column(ForeignKey("history_records.id"))
     second_id: Mapped[str] = mapped_column(ForeignKey("history_records.id"))
     result: Mapped[dict[str, Any] | None]
-    # The overlays' keys, by page.
+    # The keys of its pictures: what differs by page (``1``), and the page itself by page and side (``1-before``).
     overlays: Mapped[dict[str, Any] | None]
     created_at: Mapped[dt.datetime] = mapped_column(default=now())

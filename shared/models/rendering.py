@@ -81,6 +81,8 @@ class Render(Base):
         index_of_some("renders_unkept", "finished_at", where="NOT kept"),
         # How much waits, of whom: asked before anything is accepted.
         index_of_some("renders_waiting", "queue", "created_by", where="state = 'queued'"),
+        # What went wrong lately, by cause. SQLite would look for a state that is not in it in each row.
+        index_of_some("renders_failed", "state", "cause", "finished_at", where="state = 'failed'"),
         # How a batch is getting on, and its items in their order.
         index_of_some("renders_by_batch", "batch_id", "state", where="batch_id IS NOT NULL"),
         index_of_some("renders_of_batch", "batch_id", "batch_index", where="batch_id IS NOT NULL", unique=True),

@@ -1,4 +1,4 @@
-"""Signs of life, and who does the periodic duties."""
+"""Signs of life, who does the periodic duties, and how deep the queues were."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Worker(Base):
     queues: Mapped[list[Any]]
     children: Mapped[int]
     recipes: Mapped[dict[str, Any]]
+    # None: one of an earlier release, which did not say.
+    version: Mapped[str | None]
     started_at: Mapped[dt.datetime] = mapped_column(default=now())
     seen_at: Mapped[dt.datetime] = mapped_column(default=now(), index=True)
 
@@ -39,3 +41,17 @@ class Duty(Base):
     begun_at: Mapped[dt.datetime]
     resumed_at: Mapped[dt.datetime]
     lease_until: Mapped[dt.datetime | None]
+
+
+class QueueSample(Base):
+    """How deep a queue was in one minute (`shared.depths`). ``at`` comes first in the key, as all queues are asked for.
+
+    ``oldest_seconds`` is for how long the first of what was due had waited; None: nothing was due.
+    """
+
+    __tablename__ = "queue_samples"
+
+    at: Mapped[dt.datetime] = mapped_column(primary_key=True)
+    queue: Mapped[str] = mapped_column(primary_key=True)
+    waiting: Mapped[int]
+    oldest_seconds: Mapped[float | None]

@@ -113,6 +113,22 @@ class Storage(Protocol):
         """
         ...
 
+    def copy(self, source: str, target: str) -> None:
+        """Write an object that is as another one, with its media type, metadata and hash, within the store.
+
+        A copy of what is damaged is not noticed here for certain, but by whoever reads it: it has the same hash.
+
+        Args:
+            source: The key of the one that is there.
+            target: The key of the new one, which is replaced as by `put`.
+
+        Raises:
+            FileNotFoundError: There is none.
+            CorruptObjectError: Its bytes are not those that were put.
+            StorageError: It could not be written; nothing of it is visible.
+        """
+        ...
+
     def stat(self, key: str) -> Stored:
         """Describe an object.
 

@@ -87,29 +87,28 @@ class FilesystemStorage:
         """Write an object, as `shared.storage.Storage.put` says."""
         check_key(key)
         labels = labelled(content, media_type=media_type, metadata=metadata, sha256=sha256)
-        said = {"mediaType": media_type, "metadata": labels}
         try:
-            written = [self._write(content)]
+            written = self._write(content)
         except OSError as error:
             self._fail(f"store {key}", error)
+        self._place(key, written, media_type=media_type, labels=labels)
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object's file, as `shared.storage.Storage.copy` says."""
+        check_key(target)
+        facts = self._facts(source)
+        path = f"{self._temporary}/{uuid.uuid4().hex}"
         try:
-            with self._locked(key):
-                facts = json.dumps(said | {"replaces": self._facts(key).hashes[:1]}).encode("ascii")
-                written.append(self._write(facts, durable=False))
-                for root in (self._metadata, self._root):
-                    self._move(written[-1], f"{root}/{key}")
-                    written.pop()
-            with contextlib.suppress(FileNotFoundError):
-                # A deletion at this moment may have taken the folder.
-                _sync_folder(os.path.dirname(f"{self._root}/{key}"))
-        except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-            raise StorageError(
-                f"{key} cannot be stored: no key may be another one's folder, and one here is"
-            ) from error
-        except OSError as error:
-            self._fail(f"store {key}", error)
-        finally:
-            _unlink(written)
+            with open(_opened_new(path, os.O_RDWR | os.O_CREAT | os.O_EXCL), "r+b") as file:
+                self.fetch(source, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException as error:
+            _unlink([path])
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                self._fail(f"copy {source}", error)
+            raise
+        self._place(target, path, media_type=facts.media_type, labels=facts.metadata)
 
     def stat(self, key: str) -> Stored:
         """Describe an object, as `shared.storage.Storage.stat` says."""
@@ -211,6 +210,29 @@ class FilesystemStorage:
         finally:
             os.close(descriptor)
         return path
+
+    def _place(self, key: str, path: str, *, media_type: str, labels: Mapping[str, str]) -> None:
+        """Let a file that is written be an object, at once with what is known of it."""
+        said = {"mediaType": media_type, "metadata": labels}
+        written = [path]
+        try:
+            with self._locked(key):
+                facts = json.dumps(said | {"replaces": self._facts(key).hashes[:1]}).encode("ascii")
+                written.append(self._write(facts, durable=False))
+                for root in (self._metadata, self._root):
+                    self._move(written[-1], f"{root}/{key}")
+                    written.pop()
+            with contextlib.suppress(FileNotFoundError):
+                # A deletion at this moment may have taken the folder.
+                _sync_folder(os.path.dirname(f"{self._root}/{key}"))
+        except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+            raise StorageError(
+                f"{key} cannot be stored: no key may be another one's folder, and one here is"
+            ) from error
+        except OSError as error:
+            self._fail(f"store {key}", error)
+        finally:
+            _unlink(written)
 
     @staticmethod
     def _move(source: str, target: str) -> None:

@@ -17,6 +17,7 @@ from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import CopySource
 from minio.error import MinioException, S3Error
 from minio.helpers import MIN_PART_SIZE, check_bucket_name
 
@@ -128,6 +129,13 @@ class S3Storage:
                     raise
                 self._make_bucket(self._clients.usual)
                 self._put(key, content, media_type, labels)
+
+    def copy(self, source: str, target: str) -> None:
+        """Let the server copy an object, as `shared.storage.Storage.copy` says."""
+        check_key(source)
+        check_key(target)
+        with self._asking(f"copy {source}", source):
+            self._clients.usual.copy_object(self._bucket, target, CopySource(self._bucket, source))
 
     def stat(self, key: str) -> Stored:
         """Describe an object, as `shared.storage.Storage.stat` says."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def farm(tmp_path_factory, valkey) -> Iterator[Farm]:
     """One farm for all tests that only ask: SQLite, a folder, two rendering children."""
     farm = Farm(

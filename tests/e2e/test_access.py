@@ -36,6 +36,14 @@ def test_without_a_token_there_is_a_401_that_says_how(guarded, path):
     assert "token" in answer.text
 
 
+@pytest.mark.parametrize("header", [{"X-CSRFToken": "x"}, {"Sec-Fetch-Dest": "empty"}, {"Sec-Fetch-Dest": "image"}])
+def test_what_a_page_asks_for_brings_up_no_box_for_passwords(guarded, header):
+    answer = guarded.get("/api/recipe", headers=header)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
+
+
 @pytest.mark.parametrize("path", OPEN)
 def test_open_routes_ask_for_none(guarded, path):
     assert guarded.get(path).status_code == 200
@@ -70,6 +78,20 @@ def test_a_revoked_token_is_told_so_whether_it_was_revoked_by_name_or_itself(gua
 
     assert answer.status_code == 401
     assert answer.json()["errors"] == ["This API token has been revoked."]
+
+
+def test_the_settings_show_names_of_tokens_and_no_token(guarded):
+    answer = guarded.get("/api/v1/settings", headers={"Authorization": "Bearer third"})
+
+    found = {one["name"]: one for one in answer.json()["data"]}
+    first, fifth = (hashlib.sha256(token).hexdigest()[:8] for token in (b"first", b"fifth"))
+    assert found["PRESSROOM_TOKENS"]["value"] == f"{first}, shop, shop, left, {fifth}"
+    assert found["PRESSROOM_REVOKED_TOKENS"]["value"] == f"left, {fifth}"
+    assert found["PRESSROOM_PORT"]["value"] == str(guarded.port)
+    assert found["PRESSROOM_PORT"]["source"] == "environment"
+    assert found["PRESSROOM_HOME"]["value"] == str(guarded.home)
+    shown = " ".join(one["value"] for one in found.values())
+    assert [token for token in ("first", "second", "third", "fourth", "fifth") if token in shown] == []
 
 
 def test_a_version_of_a_template_says_whose_token_made_it(guarded):

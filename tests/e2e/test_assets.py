@@ -240,7 +240,7 @@ def test_odata_writes(small):
 
     assert small.post("/odata/assets", {"name": name, "content": ""}).status_code == 400
     taken = small.post("/odata/assets", {"name": name, "content": base64.b64encode(BLUE).decode()})
-    assert taken.status_code == 409
+    assert (taken.status_code, taken.json()["error"]["target"]) == (409, "name")
     assert small.post("/odata/assets", {"name": name, "content": "%"}).json()["error"]["target"] == "content"
 
     renamed = a_name()

@@ -103,6 +103,90 @@ def test_a_file_of_items(farm, template, media_type, content):
     assert [text_of(farm.get(one["link"]).content) for one in found] == ["Invoice 1", "Invoice 2"]
 
 
+def test_a_table_with_other_columns_in_another_encoding(farm, template):
+    content = "Rechnungs-Nr;;Größe\n1;a;42\n2;b;43\n".encode("windows-1252")
+    query = {"template": "batch-invoice", "name": "n{{ number }}", "version": 1}
+    looked = farm.request(
+        "POST",
+        "/api/v1/batch/preview",
+        params=query,
+        data=content + b"3;c",
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    assert looked.status_code == 200, looked.text
+    found = looked.json()["data"]
+    assert (found["mediaType"], found["charset"]) == ("text/csv", "windows-1252")
+    assert found["columns"] == ["Rechnungs-Nr", "column_2", "Größe"]
+    assert found["rows"] == [["1", "a", "42"], ["2", "b", "43"]]
+    assert (found["name"], found["missing"], found["left"]) == (None, "number", found["columns"])
+
+    query["columns"] = json.dumps({"number": "Rechnungs-Nr", "customer.size": "Größe"})
+    headers = {"Content-Type": f"{found['mediaType']}; charset={found['charset']}"}
+    looked = farm.request("POST", "/api/v1/batch/preview", params=query, data=content, headers=headers)
+    found = looked.json()["data"]
+    item = {"number": "1", "customer": {"size": "42"}, "column_2": "a"}
+    assert (found["item"], found["name"], found["missing"]) == (item, "n1", None)
+    answer = farm.request("POST", "/api/v1/batch/upload", params=query, data=content, headers=headers)
+    assert answer.status_code == 202, answer.text
+    batch = answer.json()["data"]
+    assert until(farm, batch, "completed")["succeeded"] == 2
+    made = documents(farm, batch)["data"]
+    assert [one["name"] for one in made] == ["n1", "n2"]
+    assert farm.get(f"/api/v1/report/{made[0]['reportId']}/data").json() == item
+
+
+def test_what_a_template_wants_is_asked_without_a_file(farm):
+    body = {
+        "name": "batch-wanting",
+        "content": "{{ code }}",
+        "recipe": "text",
+        "parameters": [{"name": "code", "type": "string", "required": True, "description": "What the barcode says"}],
+        "sampleData": {"code": "PR-00", "customer": {"city": "Cork"}},
+    }
+    made = farm.post("/api/v1/report-config", body).json()["data"]
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = farm.request("POST", "/api/v1/batch/preview", params={"template": made["id"]}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["data"]
+    about = "What the barcode says"
+    assert found["wanted"] == [
+        {"path": "code", "type": "string", "required": True, "about": about, "example": "PR-00"},
+        {"path": "customer.city", "type": "string", "required": False, "about": None, "example": "Cork"},
+    ]
+    assert (found["mediaType"], found["columns"], found["item"]) == (None, [], None)
+    farm.request("DELETE", f"/api/v1/report-config/{made['id']}")
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type", "content", "status", "field", "says"),
+    [
+        ({"template": ""}, "text/csv", b"a\n1\n", 400, "template", "at least 1 character"),
+        ({"template": "nobody"}, "text/csv", b"a\n1\n", 404, None, "nobody"),
+        ({"version": 99}, "text/csv", b"a\n1\n", 404, None, "has no version 99"),
+        ({}, "text/plain", b"a\n1\n", 415, None, "application/octet-stream"),
+        ({}, "text/csv; charset=klingon", b"a\n1\n", 415, None, "charset is klingon"),
+        ({}, "text/csv", b"a\n\xff\n", 400, "items", "not in UTF-8"),
+        ({}, "text/csv", b"a,b\n1\n", 400, "items", "as the header has: 1"),
+        ({"columns": "{"}, "text/csv", b"a\n1\n", 400, "columns", "expected the JSON of an object of texts"),
+        ({"columns": '{"a": 1}'}, "text/csv", b"a\n1\n", 400, "columns", "expected the JSON of an object of texts"),
+        ({"columns": '{"a": "\\ud800"}'}, "text/csv", b"a\n1\n", 400, "columns", "expected"),
+        ({"columns": '{"a": "x", "a.b": "y"}'}, "text/csv", b"a\n1\n", 400, "columns", "a part of it"),
+        ({"columns": '{"a": "Amont"}'}, "text/csv", b"Amount\n1\n", 400, "columns", "did you mean 'Amount'?"),
+        ({"columns": '{"a": "x"}'}, "application/json", b'[{"b": 1}]', 400, "columns", "It has 'b'"),
+        ({"name": "{% if %}"}, "text/csv", b"a\n1\n", 400, "name", "there are no filters"),
+        ({}, "text/csv", b"a\n" + b"1\n" * 1_500_000, 413, None, "expected only the beginning"),
+    ],
+)
+def test_a_preview_that_cannot_be_is_refused(farm, template, query, media_type, content, status, field, says):
+    headers = {"Content-Type": media_type}
+    answer = farm.request(
+        "POST", "/api/v1/batch/preview", params={"template": "batch-invoice", **query}, data=content, headers=headers
+    )
+    assert answer.status_code == status, answer.text
+    assert says in " ".join(answer.json()["errors"])
+    assert answer.json()["meta"].get("fields", [None]) == [field]
+
+
 def test_a_list_of_requests(farm, template):
     batch = send(
         farm,
@@ -124,6 +208,9 @@ def test_the_failed_ones_say_why_and_are_made_once_more(farm, template):
     [failed] = documents(farm, batch, state="error")["data"]
     assert (failed["index"], failed["cause"], failed["line"], failed["link"]) == (13, "template", 1, None)
     assert "undefined" in failed["error"]
+    why = farm.get(f"/api/v1/batch/{batch['id']}/failures").json()
+    reason = {"cause": "template", "error": failed["error"], "line": 1, "count": 1, "first": 13}
+    assert (why["data"], why["meta"]["lookedAt"], why["meta"]["failed"]) == ([reason], 1, 1)
 
     mended = INVOICE.replace("{{ undefined.x }}", "mended")
     farm.request("PATCH", f"/odata/templates('{template['_id']}')", json={"content": mended})
@@ -270,8 +357,14 @@ def test_what_cannot_be_made_is_refused(farm, template, body, status, says):
         ({}, "text/csv", b"a\n1\n", 400, "template"),
         ({"template": "nobody"}, "text/csv", b"a\n1\n", 404, "nobody"),
         ({"template": "batch-invoice"}, "text/plain", b"a\n1\n", 415, "expected one of application/json"),
-        ({"template": "batch-invoice"}, "text/csv", b"a,b\n1\n", 400, "line 2 of the table has 1 values"),
+        ({"template": "batch-invoice"}, "text/csv", b"a,b\n1\n", 400, "line 2 of the table has 1 value: expected 2"),
         ({"template": "batch-invoice"}, "application/x-ndjson", b'{"a": 1}\n[]\n', 400, "line 2 is no object"),
+        ({"template": "batch-invoice"}, "text/csv; charset=klingon", b"a\n1\n", 415, "charset is klingon"),
+        ({"template": "batch-invoice"}, "application/json; charset=utf-16", b"[{}]", 415, "JSON always is in"),
+        ({"template": "batch-invoice", "columns": '{"a": "b"}'}, "text/csv", b"B\n1\n", 400, "did you mean 'B'?"),
+        ({"template": "batch-invoice", "columns": '{"a": "b"}'}, "application/json", b'[{"c": 1}]', 400, "It has 'c'"),
+        ({"template": "batch-invoice", "columns": "[]"}, "text/csv", b"B\n1\n", 400, "an object of texts"),
+        ({"template": "batch-invoice"}, "application/json", b'[{"a": ' + b"9" * 5000 + b"}]", 400, "4300 digits"),
         ({"template": "batch-invoice"}, "application/x-ndjson", b'{"a": 1}\n{"a\n', 400, "line 2 is not JSON"),
         ({"template": "batch-invoice"}, "application/x-ndjson", b"", 400, "no items"),
         ({"template": "batch-invoice", "pubic": "true"}, "text/csv", b"a\n1\n", 400, "did you mean public?"),

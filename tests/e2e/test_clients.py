@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import uuid
-from pathlib import Path
 
 import pytest
 from farms import Farm
+from node import CLIENTS, install
 
-CLIENTS = Path(__file__).parent.parent / "clients"
 PASSWORD = "sesame"
 
 
 @pytest.fixture(scope="session")
 def node():
     """Run a script of `tests/clients` and return what it said."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"there is no {program} here")
-    installed = CLIENTS / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (CLIENTS / "package-lock.json").stat().st_mtime:
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--prefix", CLIENTS], check=True, timeout=110)
+    install()
 
     def run(script: str, *arguments: str) -> dict:
         done = subprocess.run(

@@ -146,6 +146,40 @@ def test_a_list_is_filtered_searched_ordered_and_paged(farm):
     assert found(farm, reportConfig="no such template")["data"] == []
 
 
+def test_a_record_is_pinned_and_unpinned(farm, config):
+    record_id = recorded(farm, config)
+    before = data_of(farm.get(f"{BASE}/{record_id}"))
+    assert before["keep"] is False
+
+    def pin(*, keep):
+        return data_of(farm.request("PATCH", f"{BASE}/{record_id}", json={"keep": keep}))
+
+    pinned = pin(keep=True)
+    assert pinned["keep"] is True
+    assert pinned["modificationDate"] > before["modificationDate"]
+    assert pinned.items() <= data_of(farm.get(f"{BASE}/{record_id}")).items()
+    assert [one["id"] for one in found(farm, keep="true")["data"]] == [record_id]
+    assert record_id not in [one["id"] for one in found(farm, keep="false", reportConfig=config["id"])["data"]]
+    assert farm.command("purge", "--older-than", "0.001s").returncode == 0
+    assert data_of(farm.get(f"{BASE}/{record_id}"))["keep"] is True
+
+    assert pin(keep=False)["keep"] is False
+    assert pin(keep=True)["keep"] is True
+    # As with a report: a pin is against the purge, not against whoever means this one.
+    data_of(farm.request("DELETE", f"{BASE}/{record_id}"))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [({}, "keep is missing"), ({"keep": "yes"}, "expected true or false"), ({"kept": True}, "did you mean keep?")],
+)
+def test_what_is_no_pin_is_refused(farm, config, body, said):
+    refused = farm.request("PATCH", f"{BASE}/{recorded(farm, config)}", json=body)
+    assert refused.status_code == 400
+    assert any(said in one for one in refused.json()["errors"])
+    assert farm.request("PATCH", f"{BASE}/nothing%00", json={"keep": True}).status_code == 404
+
+
 def test_a_thumbnail_is_linked_when_it_is_there(farm, config):
     record_id = recorded(farm, config)
 
@@ -219,6 +253,7 @@ def test_an_id_of_the_wrong_kind_cannot_be_removed(farm, record_id, path):
         ({"sort": "size"}, "sort is 'size': expected"),
         ({"traceId": "\0"}, "traceId is"),
         ({"pageSize": "201"}, "pageSize is '201'"),
+        ({"keep": "yes"}, "keep is 'yes': expected true or false"),
         ({"stauts": "Ok"}, "did you mean status?"),
     ],
 )

@@ -35,7 +35,7 @@ SHADOW = "<div style='width: 5cm; height: 2cm; background: #eee; box-shadow: 2mm
 # A template's and an asset's name may hold slashes, so what is below them is also another one's address.
 OPEN_ENDED = (
     r"^/api/v1/(report-config/\{key\}/(version|preview|thumbnail|render|certificate)|asset/\{key\}/content|"
-    r"printer/\{key\}/refresh)"
+    r"printer/\{key\}/(refresh|test-page))"
 )
 
 
@@ -63,7 +63,6 @@ def own_farm(tmp_path_factory, valkey) -> Iterator[Farm]:
 def seeds(own_farm) -> dict[str, str]:
     """One thing of each kind, so that not every request is about nothing."""
     template = own_farm.post("/odata/templates", {"name": "seed", "content": "<p>seed", "recipe": "html"}).json()
-    report = own_farm.report({"name": "seed"}, reports={"save": True, "public": True})
     asset = own_farm.request("PUT", "/api/v1/asset/seeds/seed.png", data=base64.b64decode(PIXEL)).json()["data"]
     schedule = own_farm.post(
         "/odata/schedules", {"name": "seed", "cron": "0 7 * * *", "templateShortid": template["shortid"]}
@@ -71,6 +70,10 @@ def seeds(own_farm) -> dict[str, str]:
     task = own_farm.post("/api/scheduling/runNow", {"scheduleId": schedule["_id"]}).json()
     label = {"name": "label", "content": "<p>label {{ rows | length }}", "recipe": "plutoprint-pdf"}
     label = own_farm.post("/odata/templates", label).json()
+    # A PDF, so that it has a thumbnail.
+    report = own_farm.report({"name": "label"}, {}, reports={"save": True, "public": True})
+    report_id = report.headers["Report-Id"]
+    eventually(lambda: own_farm.get(f"/reports/{report_id}/thumbnail").status_code == 200)
     shadow = {"name": "shadow", "content": SHADOW, "recipe": "pdf", "sampleData": {}}
     shadow = own_farm.post("/odata/templates", shadow).json()
     certificate = f"/api/v1/report-config/{shadow['_id']}/certificate"
@@ -79,7 +82,8 @@ def seeds(own_farm) -> dict[str, str]:
     printer = own_farm.post("/api/v1/printer", {"name": "WarehousePrinter01", "agent": True}).json()["data"]
     wish = {"outputType": "url", "createHistoryRecord": True}
     printed = wish | {"createPrintTask": True, "printerName": "WarehousePrinter01"}
-    render = own_farm.post("/api/v1/report-config/label/render", wish | {"async": True}).json()["data"]
+    answer = own_farm.post("/api/v1/report-config/label/render", wish | {"async": True})
+    render, trace_id = answer.json()["data"], answer.headers["X-Trace-Id"]
     # They differ, so that there is something to show.
     wishes = (printed, wish | {"data": [{}]})
     record, other = (own_farm.post("/api/v1/report-config/label/render", one).json()["data"] for one in wishes)
@@ -97,13 +101,14 @@ def seeds(own_farm) -> dict[str, str]:
         "number": 1,
         "name": "a/nice/name",
         "template_shortid": template["shortid"],
-        "report_id": report.headers["Report-Id"],
+        "report_id": report_id,
         "asset_id": asset["id"],
         "schedule_id": schedule["_id"],
         "task_id": task["_id"],
         "label": label["_id"],
         "shadow": shadow["_id"],
         "render_id": render["renderId"],
+        "trace_id": trace_id,
         "record_id": record["historyRecordId"],
         "other_id": other["historyRecordId"],
         "page": 1,
@@ -148,7 +153,9 @@ def _settings(farm: Farm, seeds: dict[str, str]) -> dict[str, Any]:
     ids = {f"path.{name}": [value] for name, value in seeds.items() if name.endswith("_id")}
     words = {
         **ids,
+        "path.pasted": [seeds["record_id"], "label", f"/reports/{seeds['report_id']}/content"],
         "path.cron_line": ["0 7 * * MON-FRI", "*/5 * * * *"],
+        "query.cron": ["0 7 * * MON-FRI", "*/5 * * * *"],
         "query.timezone": ["Europe/Dublin"],
         "query.$filter": ["_id ne 'x'", "creationDate gt 2020-01-01T00:00:00Z and contains(_id, '0')"],
         "query.$orderby": ["_id desc", "creationDate"],
@@ -258,7 +265,10 @@ def _key_of(path: str, seeds: dict[str, str]) -> dict[str, str]:
     return {"key": seeds["label"]} if path.endswith(("/render", "/preview", "/thumbnail")) else {}
 
 
-def test_rarer_answers_are_described_too(own_farm, seeds, described):
+@pytest.fixture(scope="module")
+def ask(seeds, described):
+    """Asks, and holds the answer against the description."""
+
     def ask(method, address, *, expected, path=None, **said) -> Any:
         case = described[address][method].Case(path_parameters=seeds | (path or {}), **said)
         answer = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
@@ -266,6 +276,10 @@ def test_rarer_answers_are_described_too(own_farm, seeds, described):
         case.validate_response(answer, checks=CHECKS.get_by_names(CONFORMANCE))
         return answer
 
+    return ask
+
+
+def test_rarer_answers_are_described_too(own_farm, seeds, ask):
     later = {"Prefer": "respond-async"}
     render = {"template": {"content": "<p>{{ 1 // by }}", "recipe": "html"}, "options": {"reportName": "rare"}}
     good = ask("POST", "/api/report", expected=202, headers=later, body=render | {"data": {"by": 1}})
@@ -285,6 +299,11 @@ def test_rarer_answers_are_described_too(own_farm, seeds, described):
     tag = ask("HEAD", content, expected=200, path=good_id).headers["etag"][0]
     ask("GET", content, expected=304, path=good_id, headers={"If-None-Match": tag})
     ask("POST", "/api/report", expected=400, body=render | {"data": {"by": 0}})
+    ask("GET", "/reports/{report_id}/thumbnail", expected=404, path=good_id)
+    ask("POST", "/reports/{report_id}/thumbnail", expected=409, path=good_id)
+    draft = {"content": "<p>\n{% include asset %}", "recipe": "html"}
+    ask("POST", "/api/v1/preview", expected=400, body=draft)
+    ask("POST", "/api/v1/preview", expected=400, body=draft | {"context": "two\nlines"})
 
     template, config = "/odata/templates('{template_id}')", "/api/v1/report-config/{key}"
     ask("PATCH", template, expected=412, headers={"If-Match": '"99"'}, body={})
@@ -345,14 +364,7 @@ def _failures(event: ScenarioFinished) -> Iterator[str]:
                 yield f"{event.recorder.label}: {node.name}: {failure.message}\n{node.failure_info.code_sample}"
 
 
-def test_rarer_answers_about_records_are_described_too(own_farm, seeds, described):
-    def ask(method, address, *, expected, path=None, **said) -> Any:
-        case = described[address][method].Case(path_parameters=seeds | (path or {}), **said)
-        answer = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
-        assert answer.status_code == expected, answer.text
-        case.validate_response(answer, checks=CHECKS.get_by_names(CONFORMANCE))
-        return answer
-
+def test_rarer_answers_about_records_are_described_too(own_farm, seeds, ask):
     # One of its own: the requests of the tests before may have renamed the other.
     printer = own_farm.post("/api/v1/printer", {"name": "StorePrinter02", "agent": True}).json()["data"]
     broken = {"name": "broken", "content": "{{ 1 // 0 }}", "recipe": "plutoprint-pdf"}

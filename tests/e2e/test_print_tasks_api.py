@@ -74,6 +74,34 @@ def test_any_pdf_becomes_a_print_task(farm, printer):
     assert f'"{task["id"]}"' in farm.logged()
 
 
+def test_a_stored_report_is_printed_though_it_is_removed_before_the_paper_comes(farm, printer):
+    template = {"content": "<p>{{ 6 * 7 }}", "engine": "jinja", "recipe": "plutoprint-pdf"}
+    made = farm.report(template, reports={"save": True}, reportName="Köhler 4711")
+    report = made.headers["Report-Id"]
+
+    task = data_of(farm.post(TASKS, {"report": report, "printerName": printer, "numberOfCopies": 2}), 201)
+
+    assert (task["fileName"], task["numberOfCopies"], task["status"]) == ("Köhler 4711.pdf", 2, "pending")
+    assert task["traceId"].startswith(f"{made.headers['X-Trace-Id'][:20]}")
+    assert task["traceId"] != made.headers["X-Trace-Id"]
+    assert farm.request("DELETE", f"/odata/reports({report})").status_code == 204
+    assert farm.get(f"{TASKS}/{task['id']}/file").content == made.content
+
+
+def test_of_a_report_only_a_pdf_that_is_there_is_printed(farm, printer):
+    page = farm.report({"content": "<p>page", "engine": "none", "recipe": "html"}, reports={"save": True})
+    for report, status, words in (
+        (page.headers["Report-Id"], 409, "it is text/html"),
+        (NOBODY, 404, "There is no report"),
+    ):
+        refused = farm.post(TASKS, {"report": report, "printerName": printer})
+        assert refused.status_code == status, refused.text
+        assert words in refused.json()["errors"][0]
+    both = farm.post(TASKS, {"report": NOBODY, "fileBase64": FILE})
+    assert (both.status_code, both.json()["meta"]["fields"]) == (400, ["fileBase64"])
+    assert "neither fileBase64 nor report" in farm.post(TASKS, {"printerName": printer}).json()["errors"][0]
+
+
 def test_a_tasks_document_can_be_read_in_parts(farm, task):
     path = f"{TASKS}/{task['id']}/file"
     whole = farm.get(path)
@@ -142,6 +170,7 @@ def test_ids_of_nothing_are_not_found(farm, task_id):
         ("GET", "", None),
         ("GET", "/file", None),
         ("DELETE", "", None),
+        ("POST", "/print", {}),
         ("POST", "/cancel", None),
         ("POST", "/claim", {"agent": "attic-pi"}),
         ("POST", "/claim", {"agent": "attic-pi", "lease": f"{NOBODY}.1"}),
@@ -226,6 +255,46 @@ def test_a_record_is_printed_once_more_under_a_derived_trace_id(farm, printer):
     [line] = [line for line in farm.logged().splitlines() if "print task made" in line and task["id"] in line]
     said = json.loads(line)
     assert (said["trace_id"], said["request_trace_id"]) == (task["traceId"], made.headers["X-Trace-Id"])
+
+
+def test_a_tasks_document_is_printed_once_more_also_when_the_first_task_is_gone(farm, printer, task):
+    body = {"printerName": printer, "numberOfCopies": 2, "options": {"duplex": "one-sided"}}
+    made = farm.post(f"{TASKS}/{task['id']}/print", body)
+    again = data_of(made, 201)
+    assert made.headers["Location"].endswith(again["id"])
+    assert (again["fileName"], again["numberOfCopies"], again["options"]) == ("étiquette.pdf", 2, body["options"])
+    assert (again["traceId"][:-7], again["traceId"][-7]) == (task["traceId"], "-")
+    farm.post(f"{TASKS}/{task['id']}/cancel")
+    assert farm.request("DELETE", f"{TASKS}/{task['id']}").status_code == 200
+    assert farm.get(f"{TASKS}/{again['id']}/file").content == records.PDF
+
+
+def test_a_task_of_a_record_is_printed_once_more_as_the_record_is(farm, printer):
+    record_id = recorded(farm, "<p>once more")
+    record = data_of(farm.get(f"{RECORDS}/{record_id}"))
+    task = data_of(farm.post(f"{RECORDS}/{record_id}/print", {"printerName": printer}), 201)
+    again = data_of(farm.post(f"{TASKS}/{task['id']}/print", {"printerName": printer}), 201)
+    assert again["reportHistoryRecord"] == record_id
+    assert (again["traceId"][:-7], again["traceId"][-7]) == (record["traceId"], "-")
+    assert again["traceId"] != task["traceId"]
+
+
+def test_a_task_is_not_printed_once_more_on_an_unknown_printer(farm, task):
+    answer = farm.post(f"{TASKS}/{task['id']}/print", {"printerName": "Nowhere"})
+    assert (answer.status_code, answer.json()["meta"]["fields"]) == (422, ["printerName"])
+
+
+def test_a_task_whose_render_failed_cannot_be_printed_once_more(farm, printer):
+    name = f"note-{secrets.token_hex(4)}"
+    data_of(farm.post("/api/v1/report-config", {"name": name, "content": "{{ 1 // 0 }}"}), 201)
+    farm.post(
+        f"/api/v1/report-config/{name}/render",
+        {"outputType": "none", "createHistoryRecord": True, "createPrintTask": True, "printerName": printer},
+    )
+    [task] = data_of(farm.get(TASKS, params={"printerName": printer}))
+    answer = farm.post(f"{TASKS}/{task['id']}/print", {"printerName": printer})
+    assert answer.status_code == 409
+    assert "its render failed" in answer.json()["errors"][0]
 
 
 def test_a_record_without_a_document_cannot_be_printed(farm, printer):

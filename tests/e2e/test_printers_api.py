@@ -56,6 +56,7 @@ def test_a_printer_is_added_and_says_what_it_can_do(farm, print_queue, name):
         "stateReasons": [],
         "stateMessage": None,
         "error": None,
+        "openPrintTasks": 0,
         "createdBy": None,
     }
     read = data_of(farm.get(answer.headers["Location"]))
@@ -73,6 +74,43 @@ def test_a_printer_is_asked_again_when_that_is_wanted(farm, print_queue, printer
     assert data_of(farm.get(f"{PRINTERS}/{printer['id']}"))["state"] == "idle"
     asked = data_of(farm.post(f"{PRINTERS}/{printer['name']}/refresh"))
     assert (asked["state"], asked["stateMessage"]) == ("stopped", "Out of paper")
+
+
+def test_a_test_page_is_printed_like_any_other_document(farm, print_queue, printer):
+    answer = farm.post(f"{PRINTERS}/{printer['name']}/test-page")
+    task = data_of(answer, 201)
+    assert answer.headers["Location"] == f"{farm.base}{TASKS}/{task['id']}"
+    assert (task["fileName"], task["printerName"]) == ("pressroom-test-page.pdf", printer["name"])
+    assert (task["numberOfCopies"], task["options"]) == (1, {})
+    page = farm.get(f"{TASKS}/{task['id']}/file").content
+
+    eventually(lambda: data_of(farm.get(f"{TASKS}/{task['id']}"))["status"] == "completed", what="the paper")
+    assert print_queue.device.until_printed() == [page]
+
+
+@pytest.fixture
+def branch(farm, name):
+    """A printer that an agent serves."""
+    return data_of(farm.post(PRINTERS, {"name": name, "agent": True}), 201)
+
+
+def test_a_test_page_takes_copies_and_options(farm, branch):
+    wish = {"numberOfCopies": 2, "options": {"duplex": "one-sided", "media": "iso_a4_210x297mm"}}
+    task = data_of(farm.post(f"{PRINTERS}/{branch['id']}/test-page", wish), 201)
+    assert {name: task[name] for name in wish} == wish
+    assert task["status"] == "pending"
+
+
+def test_what_is_wrong_with_a_test_page_is_named(farm, branch):
+    path = f"{PRINTERS}/{branch['id']}/test-page"
+    assert "numberOfCopies is 0" in errors_of(farm.post(path, {"numberOfCopies": 0}), 400)[0]
+    assert "did you mean options?" in errors_of(farm.post(path, {"option": {}}), 400)[0]
+    assert "expected application/json" in errors_of(farm.request("POST", path, data="numberOfCopies=2"), 415)[0]
+    assert errors_of(farm.post(f"{PRINTERS}/nobody/test-page"), 404)
+    # A browser sends what has no body across origins unasked, and paper is paper.
+    foreign = farm.post(path, headers={"Origin": "https://evil.example"})
+    assert "https://evil.example must not print here" in errors_of(foreign, 403)[0]
+    assert data_of(farm.get(TASKS, params={"printerName": branch["name"]})) == []
 
 
 def test_a_printer_is_changed_and_what_is_not_named_stays(farm, printer):
@@ -119,8 +157,9 @@ def test_a_printer_that_makes_no_sense_is_refused(farm, body, expected):
 
 
 def test_names_are_taken_once(farm, printer):
-    [error] = errors_of(farm.post(PRINTERS, {"name": printer["name"], "agent": True}), 409)
-    assert error == f"There is a printer named {printer['name']!r} already"
+    answer = farm.post(PRINTERS, {"name": printer["name"], "agent": True})
+    assert errors_of(answer, 409) == [f"There is a printer named {printer['name']!r} already"]
+    assert answer.json()["meta"]["fields"] == ["name"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/refresh")])
@@ -152,7 +191,13 @@ def test_a_printer_with_something_to_print_cannot_be_removed(farm, print_queue, 
     print_queue.stop()
     address = f"{PRINTERS}/{printer['name']}"
     task = data_of(farm.post(TASKS, {"fileBase64": FILE, "printerName": printer["name"]}), 201)
+    assert data_of(farm.get(address))["openPrintTasks"] == 1
+    [listed] = data_of(farm.get(PRINTERS, params={"search": printer["name"]}))
+    assert listed["openPrintTasks"] == 1
     assert "1 print task that has not ended" in errors_of(farm.request("DELETE", address), 409)[0]
+    handed_over = farm.request("PATCH", address, json={"agent": True, "uri": None})
+    assert "before you change" in errors_of(handed_over, 409)[0]
+    assert handed_over.json()["meta"]["fields"] == ["agent"]
     data_of(farm.post(f"{TASKS}/{task['id']}/cancel"))
     eventually(lambda: data_of(farm.get(f"{TASKS}/{task['id']}"))["status"] == "cancelled", what="the cancellation")
     assert data_of(farm.request("DELETE", address)) == {"id": printer["id"], "name": printer["name"]}

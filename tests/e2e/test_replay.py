@@ -97,6 +97,9 @@ def test_a_replay_gives_the_same_document_though_the_template_has_changed(farm, 
     found = difference(farm, old, after["id"])
     assert found["identical"] is True
     assert (found["before"], found["after"]) == (old, after["id"])
+    [page] = found["pictures"]
+    assert page["overlay"] is None
+    assert farm.get(page["before"]).content == farm.get(page["after"]).content
 
 
 def test_the_latest_version_is_compared_before_it_goes_live(farm, config, recorded):
@@ -120,6 +123,11 @@ def test_the_latest_version_is_compared_before_it_goes_live(farm, config, record
     assert {(214, 39, 40), (31, 87, 214)} <= colours
     again = farm.get(found["pictures"][0]["overlay"], headers={"If-None-Match": overlay.headers["ETag"]})
     assert again.status_code == 304
+    pages = [Image.open(io.BytesIO(farm.get(found["pictures"][0][side]).content)) for side in ("before", "after")]
+    assert [one.size for one in pages] == [Image.open(io.BytesIO(overlay.content)).size] * 2
+    assert pages[0].tobytes() != pages[1].tobytes()
+    assert found["pictures"][1]["before"] is None
+    assert farm.get(found["pictures"][1]["after"]).headers["Content-Type"] == "image/png"
 
 
 def test_two_requests_are_compared_field_by_field(farm, recorded):
@@ -205,7 +213,8 @@ def test_what_has_no_pdf_cannot_be_compared(farm, config, recorded):
 
 def test_a_comparison_goes_with_its_records(farm, recorded):
     before, after = recorded(), recorded(parameters={"customer": "Contoso"})
-    overlay = difference(farm, before, after)["pictures"][0]["overlay"]
+    [page] = difference(farm, before, after)["pictures"]
     assert farm.request("DELETE", f"{HISTORY}/{after}").status_code in (200, 204)
-    assert farm.get(overlay).status_code == 404
+    for picture in ("overlay", "before", "after"):
+        assert farm.get(page[picture]).status_code == 404
     assert farm.get(f"{HISTORY}/{before}/diff/{after}").status_code == 404

@@ -154,6 +154,9 @@ def test_a_name_belongs_to_one_template_whichever_face_gave_it(farm):
 
     assert answer.status_code == 409
     assert entity["name"] in answer.json()["errors"][0]
+    assert answer.json()["meta"]["fields"] == ["name"]
+    # Where the shortid is chosen, too, it may be that which is taken.
+    assert "fields" not in create(farm, name=entity["name"], shortid="one-of-mine").json()["meta"]
 
 
 def test_a_change_of_a_version_that_is_not_the_newest_is_refused_when_the_client_says_which(farm):

@@ -147,6 +147,49 @@ def test_a_failed_save_frees_its_blob_name_for_the_corrected_one(farm):
     saved(farm, blobName="life/retried")
 
 
+def details(farm, report_id):
+    answer = farm.get(f"/api/v1/report/{report_id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+def test_one_question_tells_all_that_is_known_of_a_report(farm):
+    farm.post("/odata/templates", {"name": "known", "content": "<p>{{ name }}", "recipe": "pdf"})
+    made = farm.report({"name": "known"}, {"name": "you"}, reports={"save": True, "public": True, "expiresIn": "1d"})
+    report_id = made.headers["Report-Id"]
+
+    known = details(farm, report_id)
+
+    entity_now = entity(farm, report_id)
+    for name in ("name", "state", "size", "sha256", "pages", "contentType", "public", "keep", "traceId", "recipe"):
+        assert known[name] == entity_now[name], name
+    assert (known["template"]["name"], known["template"]["version"]) == ("known", 1)
+    # It is being certified while this is rendered.
+    assert known["madeWith"]["recipe"] == "weasyprint-pdf"
+    assert known["madeWith"]["reason"]
+    assert known["removalDate"] == known["expirationDate"] == entity_now["expirationDate"]
+    assert farm.get(known["link"]).content == farm.get(known["publicLink"]).content == made.content
+    assert (known["error"], known["cause"], known["positionInQueue"]) == (None, None, None)
+    farm.request("PATCH", f"/odata/reports({report_id})", json={"keep": True})
+    assert details(farm, report_id)["removalDate"] is None
+
+
+def test_a_failed_report_says_why_and_what_it_was_made_from(farm):
+    large = {"name": "x" * 300_000}
+    report_id = farm.report(BROKEN, large, reports={"async": True}).headers["Report-Id"]
+    farm.until_done(f"/reports/{report_id}/status")
+
+    known = details(farm, report_id)
+
+    assert (known["state"], known["cause"], known["line"]) == ("error", "template", 1)
+    assert "zero" in known["error"]
+    assert known["template"] is None
+    assert farm.get(f"/api/v1/report/{report_id}/data").json() == large
+    assert farm.get(f"/api/v1/report/{saved(farm)}/data").json() == {"name": "you"}
+    for path in ("", "/data"):
+        assert farm.get(f"/api/v1/report/none{path}").status_code == 404
+
+
 @pytest.mark.parametrize("report_id", ["none", "x' or '1'='1", "%00", "a" * 3000])
 def test_an_unknown_report_is_not_found(farm, report_id):
     for method, options in (("PATCH", {"json": {"keep": True}}), ("DELETE", {})):

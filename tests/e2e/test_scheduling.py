@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from farms import eventually
@@ -136,9 +137,13 @@ def test_a_wrong_field_is_refused_by_its_name_when_it_is_stored_and_when_it_is_c
 def test_a_name_that_is_taken_is_a_conflict(farm, schedule):
     first, second = schedule(), schedule()
 
-    assert change(farm, second, name=first["name"]).status_code == 409
     body = {"name": first["name"], "cron": RARELY, "templateShortid": first["templateShortid"]}
-    assert farm.post("/odata/schedules", body).status_code == 409
+    for answer in (change(farm, second, name=first["name"]), farm.post("/odata/schedules", body)):
+        assert answer.status_code == 409
+        assert answer.json()["error"]["target"] == "name"
+    # Which of the two is taken is not told.
+    both = farm.post("/odata/schedules", {**body, "shortid": first["shortid"]})
+    assert (both.status_code, both.json()["error"].get("target")) == (409, None)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
@@ -249,3 +254,51 @@ def test_a_line_that_has_no_next_run_is_refused(farm, cron, params, field):
     answer = next_run(farm, cron, params=params)
 
     assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+PREVIEW = "/api/v1/schedule/preview"
+
+
+def test_a_line_is_shown_in_words_with_its_next_runs(farm):
+    answer = farm.get(PREVIEW, params={"cron": "30 7 * * MON-FRI", "timezone": "Europe/Vienna"})
+
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()["data"]
+    runs = [dt.datetime.fromisoformat(one) for one in shown.pop("next")]
+    assert shown == {
+        "cron": "30 7 * * MON-FRI", "timezone": "Europe/Vienna", "inWords": "At 07:30, Monday through Friday"
+    }  # fmt: skip
+    assert len(runs) == 5
+    assert runs == sorted(set(runs))
+    local = [one.astimezone(ZoneInfo("Europe/Vienna")) for one in runs]
+    assert {(one.hour, one.minute) for one in local} == {(7, 30)}
+    assert all(one.weekday() < 5 for one in local)
+    assert runs[0] == dt.datetime.fromisoformat(
+        next_run(farm, "30 7 * * MON-FRI", params={"timezone": "Europe/Vienna"}).json()
+    )
+
+
+def test_a_line_is_shown_in_german_with_as_many_runs_as_are_wanted(farm):
+    shown = farm.get(PREVIEW, params={"cron": "0 8 L * *", "count": 50, "locale": "de"}).json()["data"]
+    assert (len(shown["next"]), shown["timezone"]) == (50, "UTC")
+    assert shown["inWords"] == "Um 08:00, am letzten Tag des Monats"
+    assert farm.get(PREVIEW, params={"cron": "0 0 */2 * 1"}).json()["data"]["inWords"] is None
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({}, "cron is missing"),
+        ({"cron": "0 0 30 2 *"}, "cron: the day-of-month '30' comes in no month of '2'"),
+        ({"cron": "every day"}, "cron is 'every day': expected 5 fields"),
+        ({"cron": "* * * * *", "timezone": "Mars"}, "timezone is 'Mars'"),
+        ({"cron": "* * * * *", "count": 51}, "count is '51': expected less than or equal to 50"),
+        ({"cron": "* * * * *", "count": 0}, "count is '0'"),
+        ({"cron": "* * * * *", "locale": "fr"}, "locale is 'fr': expected 'en' or 'de'"),
+        ({"cron": "* * * * *", "zone": "UTC"}, "zone is not a known query parameter"),
+    ],
+)
+def test_a_preview_of_what_is_no_line_is_refused_by_its_field(farm, params, said):
+    refused = farm.get(PREVIEW, params=params)
+    assert refused.status_code == 400
+    assert said in refused.json()["errors"][0]

@@ -89,6 +89,7 @@ def test_a_name_belongs_to_one_template(farm):
 
     assert (again.status_code, renamed.status_code) == (409, 409)
     assert entity["name"] in again.json()["error"]["message"]
+    assert renamed.json()["error"]["target"] == "name"
 
 
 EVERYTHING = {

@@ -83,6 +83,75 @@ def test_a_record_that_there_is_not_has_no_thumbnail(farm):
         assert farm.post(path).status_code == 404
 
 
+def stored(farm, content=PAGE + NOTE, recipe="weasyprint-pdf", **reports):
+    """Return the address of a stored report, without what is wanted of it."""
+    template = {"content": content, "recipe": recipe}
+    answer = farm.report(template, {"number": 3}, reports={"async": True, **reports})
+    assert answer.status_code == 200, answer.text
+    base = answer.headers["Location"].removeprefix(farm.base).removesuffix("/status")
+    farm.until_done(f"{base}/status")
+    return base
+
+
+def test_a_reports_thumbnail_is_made_when_it_is_first_asked_for(farm):
+    report = stored(farm)
+
+    first = farm.get(f"{report}/thumbnail")
+    assert first.status_code == 404
+    assert "being made" in first.json()["message"]
+    assert int(first.headers["Retry-After"]) > 0
+    made = until_there(farm, f"{report}/thumbnail")
+    assert picture_in(made).size == (400, 800)
+    assert [picture_in(made).getpixel((x, 700)) for x in (100, 300)] == [(0, 0, 0), (255, 255, 255)]
+    tag = {"If-None-Match": made.headers["ETag"]}
+    assert farm.get(f"{report}/thumbnail", headers=tag).status_code == 304
+
+    again = farm.post(f"{report}/thumbnail")
+    assert again.status_code == 202, again.text
+    assert again.headers["Location"] == again.json()["thumbnailUrl"] == f"{farm.base}{report}/thumbnail"
+    assert until_there(farm, f"{report}/thumbnail").content == made.content
+
+
+def test_a_public_reports_thumbnail_is_for_everybody_and_no_others(farm):
+    public, private = stored(farm, public=True), stored(farm)
+    assert public.startswith("/reports/public/")
+    assert picture_in(until_there(farm, f"{public}/thumbnail")).size == (400, 800)
+    hidden = farm.get(f"/reports/public/{private.removeprefix('/reports/')}/thumbnail")
+    assert (hidden.status_code, "Retry-After" in hidden.headers) == (404, False)
+    # As with its document: whoever may read all may ask at either address.
+    assert farm.get(f"{public.replace('/public', '')}/thumbnail").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "recipe", "why"),
+    [("{{ 1 / 0 }}", "plutoprint-pdf", "division by zero"), ("hello", "html", "the document is text/html")],
+)
+def test_a_report_without_a_pdf_says_why_it_has_no_thumbnail(farm, content, recipe, why):
+    report = stored(farm, content, recipe)
+    refused = farm.get(f"{report}/thumbnail")
+    assert (refused.status_code, "Retry-After" in refused.headers) == (404, False)
+    assert why in refused.json()["message"]
+    assert farm.post(f"{report}/thumbnail").status_code == 409
+
+
+@pytest.mark.parametrize("report", ["/reports/nobody", "/reports/%00", "/reports/public/nobody"])
+def test_a_report_that_there_is_not_has_no_thumbnail(farm, report):
+    assert farm.get(f"{report}/thumbnail").status_code == 404
+
+
+def test_a_thumbnail_goes_with_its_report(farm):
+    folder = farm.home / "blobs" / "thumbnails"
+    report, before = stored(farm), set(folder.glob("*"))
+    until_there(farm, f"{report}/thumbnail")
+    [picture] = set(folder.glob("*")) - before
+    report_id = report.rpartition("/")[2]
+
+    assert farm.request("DELETE", f"/odata/reports('{report_id}')").status_code == 204
+
+    assert not picture.exists()
+    assert farm.get(f"{report}/thumbnail").status_code == 404
+
+
 def test_a_template_is_previewed_by_its_sample_data_and_anew_with_each_version(farm, made):
     config = made()
     preview, thumbnail = (f"/api/v1/report-config/{config['name']}/{what}" for what in ("preview", "thumbnail"))

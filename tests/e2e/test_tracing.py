@@ -39,6 +39,25 @@ def test_a_traces_entries_are_in_the_order_of_time(farm):
     assert events.index("submitted") < events.index("started") < events.index("succeeded")
 
 
+def test_the_gateway_tells_what_the_command_prints(farm):
+    report_id = submit(farm, "order-4714")
+
+    def told():
+        """Return the answer, once both processes have logged what they did."""
+        answer = farm.get("/api/v1/trace/order-4714").json()
+        return answer if {one["source"] for one in answer["data"]} == {"database", "gateway", "worker"} else None
+
+    answer = eventually(told)
+    printed = [json.loads(line) for line in farm.command("trace", "order-4714", "--json").stdout.splitlines()]
+
+    assert [(one["at"][:23], one["event"]) for one in answer["data"]] == [
+        (one["at"][:23], one["event"]) for one in printed
+    ]
+    [report] = answer["meta"]["reports"]
+    assert report["id"] == report_id
+    assert report["status"] == "success"
+
+
 def test_the_trace_id_stands_in_the_stored_objects_metadata(farm):
     from shared.storage.filesystem import FilesystemStorage  # noqa: PLC0415
 

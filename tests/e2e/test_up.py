@@ -170,6 +170,7 @@ def test_a_new_farm_shows_flower(farm):
         return False
 
     assert eventually(is_up, what="Flower's page")
+    assert json.loads(farm.get("/api/v1/farm")[1])["data"]["flower"] == f"http://127.0.0.1:{farm.flower_port}"
 
 
 def test_nobody_else_may_read_the_home(farm):

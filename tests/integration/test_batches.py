@@ -427,6 +427,35 @@ def test_a_carriage_return_within_an_item_ends_no_item(farm):
     assert (farm.batch(batch.id).state, farm.batch(batch.id).succeeded) == (State.COMPLETED, 3)
 
 
+def test_failures_are_counted_by_their_reason(farm, monkeypatch):
+    batch_id = farm.send(numbered(12))
+    farm.keep()
+    farm.work(fails=lambda data: data["number"] > 5)
+    with farm.database.writing() as session:
+        session.execute(update(Render).where(Render.batch_index == 9).values(cause="timeout", error="late"))
+
+    def reasons():
+        with farm.database.reading() as session:
+            return [
+                (one.cause, one.error, one.line, one.count, one.first)
+                for one in batch_feeding.reasons(session, batch_id)
+            ]
+
+    assert reasons() == [("data", "no", 3, 6, 6), ("timeout", "late", 3, 1, 9)]
+    # Of a million failures, the first ones tell enough.
+    monkeypatch.setattr(batch_feeding, "MOST_FAILED", 2)
+    assert reasons() == [("data", "no", 3, 2, 6)]
+
+
+def test_batches_are_found_by_template_trace_creator_and_name(farm):
+    batch_id = farm.send(numbered(1), name="label-{{ number }}", created_by="token:shop")
+
+    for search, found in (("INVOI", 1), ("bbbb", 1), ("shop", 1), ("label-", 1), ("%", 0), ("a_el", 0)):
+        with farm.database.reading() as session:
+            total, listed = batches.listing(session, state=None, search=search, limit=10, offset=0)
+        assert (total, [one.id for one in listed]) == (found, [batch_id] * found), search
+
+
 @pytest.fixture
 def printer(farm):
     with farm.database.writing() as session:

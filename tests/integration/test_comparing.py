@@ -14,6 +14,7 @@ from shared import comparisons
 from shared.exceptions import NotFoundError
 from shared.storage import StorageError
 from workers import comparing, poppler
+from workers.overlays import NO_PAPER
 
 
 @pytest.fixture
@@ -33,16 +34,17 @@ def test_equal_documents_are_identical(farm):
     assert made.result["identical"] is True
     assert made.result["pages"] == {"before": 1, "after": 1}
     assert made.result["text"] == {"pages": [], "more": 0}
-    assert made.result["pictures"] == [{"page": 1, "changed": 0.0, "overlay": None}]
+    [shown] = made.result["pictures"]
+    assert (shown["page"], shown["changed"], shown["overlay"]) == (1, 0.0, None)
     assert made.result["notes"] == []
-    assert farm.overlays() == []
 
 
 def test_documents_of_other_bytes_that_look_and_read_the_same_are_identical(farm):
     pdf = compared.document()
     made = farm.compare(farm.record(pdf), farm.record(pdf + b"\n% made on another day\n"))
     assert made.result["identical"] is True
-    assert made.result["pictures"] == [{"page": 1, "changed": 0.0, "overlay": None}]
+    [shown] = made.result["pictures"]
+    assert (shown["changed"], shown["overlay"]) == (0.0, None)
 
 
 def test_a_change_of_colour_alone_is_seen(farm):
@@ -59,7 +61,7 @@ def test_a_page_that_only_one_document_has_is_changed_altogether(database, farm)
     )
     made = farm.compare(before, after)
     assert made.result["pages"] == {"before": 1, "after": 2}
-    assert made.result["pictures"][0] == {"page": 1, "changed": 0.0, "overlay": None}
+    assert (made.result["pictures"][0]["changed"], made.result["pictures"][0]["overlay"]) == (0.0, None)
     assert made.result["pictures"][1]["changed"] == 1.0
     assert made.result["text"]["pages"] == [
         {"page": 2, "changes": [{"context": "", "before": None, "after": "Terms of business"}]}
@@ -70,6 +72,59 @@ def test_a_page_that_only_one_document_has_is_changed_altogether(database, farm)
             comparisons.overlay(session, before, after, page=1)
         with pytest.raises(NotFoundError, match="expected 1 to 2"):
             comparisons.overlay(session, before, after, page=3)
+        assert comparisons.side(session, before, after, page=2, side="after").size
+        with pytest.raises(NotFoundError, match="only in the other record"):
+            comparisons.side(session, before, after, page=2, side="before")
+
+
+def test_both_sides_of_a_page_are_as_large_as_what_differs(database, farm):
+    before, after = farm.record(), farm.record(compared.document(size="A4", colour="maroon"))
+    farm.compare(before, after)
+    with database.reading() as session:
+        found = [comparisons.side(session, before, after, page=1, side=side) for side in comparisons.SIDES]
+        found.append(comparisons.overlay(session, before, after, page=1))
+    stored = [farm.storage.get(one.key, sha256=one.sha256, size=one.size) for one in found]
+    drawn = [Image.open(io.BytesIO(one)) for one in stored]
+    assert [one.size for one in drawn] == [(794, 1123)] * 3
+    # An A5 sheet of black on white, and where it ends.
+    assert drawn[0].convert("RGB").getpixel((700, 1000)) == NO_PAPER
+    assert drawn[0].convert("RGB").getpixel((550, 780)) == (255, 255, 255)
+    assert drawn[1].mode == "RGB"
+
+
+def test_what_looks_the_same_is_shown_by_one_picture_for_both_sides(database, farm):
+    pdf = compared.document(extra="<p style='break-before: page'>Terms")
+    before, same, other = farm.record(pdf), farm.record(pdf), farm.record(pdf + b"\n% made on another day\n")
+    for after in (same, other):
+        made = farm.compare(before, after)
+        with database.reading() as session:
+            keys = [
+                [comparisons.side(session, before, after, page=page, side=side).key for side in comparisons.SIDES]
+                for page in (1, 2)
+            ]
+        assert keys == [[f"comparisons/{made.id}~1-{page}-before.png"] * 2 for page in (1, 2)]
+        assert made.result["notes"] == []
+    # Grey takes fewer bytes, and looks the same.
+    assert Image.open(io.BytesIO(farm.storage.get(keys[0][0]))).mode == "L"
+
+
+def test_of_equal_documents_one_is_drawn(farm, monkeypatch):
+    drawn = []
+    draw = poppler.page_picture
+    monkeypatch.setattr(
+        poppler, "page_picture", lambda path, page, **given: drawn.append(1) or draw(path, page, **given)
+    )
+    farm.compare(farm.record(), farm.record())
+    assert len(drawn) == 1
+
+
+def test_equal_documents_are_identical_however_few_of_their_pages_were_drawn(farm, monkeypatch):
+    def slow(*_, **__):
+        raise poppler.TooSlowError("took too long")
+
+    monkeypatch.setattr(poppler, "page_picture", slow)
+    made = farm.compare(farm.record(), farm.record())
+    assert (made.result["identical"], made.result["pictures"], made.result["notes"]) == (True, [], [])
 
 
 def test_pages_of_another_size_are_compared_corner_to_corner(farm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import threading
 
@@ -124,8 +125,8 @@ def test_one_changed_word_is_found_in_the_text_and_seen_in_the_picture(database,
     picture = Image.open(io.BytesIO(farm.storage.get(overlay.key)))
     # A5 at 96 dpi.
     assert picture.size == (560, 794)
-    assert farm.overlays() == [overlay.key]
     assert overlay.key == f"comparisons/{made.id}~1-1.png"
+    assert farm.pictures() == [f"comparisons/{made.id}~1-1{side}.png" for side in ("-after", "-before", "")]
     assert farm.storage.stat(overlay.key).size == overlay.size
 
 
@@ -145,7 +146,7 @@ def test_requests_are_compared_field_by_field(farm):
 
 
 class Interrupted:
-    """A storage that lets something happen when an overlay is about to be stored."""
+    """A storage that lets something happen when a picture is about to be stored."""
 
     def __init__(self, storage, happen):
         self.storage, self.happen = storage, happen
@@ -170,10 +171,10 @@ def test_an_attempt_that_was_given_up_changes_nothing_and_leaves_nothing(databas
         farm.record(), farm.record(compared.document(total="9")), storage=Interrupted(farm.storage, give_away)
     )
     assert (made.state, made.attempt, made.result) == ("running", 2, None)
-    assert farm.overlays() == []
+    assert farm.pictures() == []
 
 
-def test_a_record_that_is_removed_meanwhile_leaves_no_overlay(database, farm):
+def test_a_record_that_is_removed_meanwhile_leaves_no_picture(database, farm):
     def remove(_key):
         with database.writing() as session:
             session.execute(delete(Comparison))
@@ -182,7 +183,7 @@ def test_a_record_that_is_removed_meanwhile_leaves_no_overlay(database, farm):
     store = Interrupted(farm.storage, remove)
     farm.perform(asked.comparison.id, storage=store)
     assert farm.row(asked.comparison.id) is None
-    assert farm.overlays() == []
+    assert farm.pictures() == []
 
 
 def test_the_attempt_that_counts_removes_what_a_killed_one_left(database, farm):
@@ -190,22 +191,48 @@ def test_the_attempt_that_counts_removes_what_a_killed_one_left(database, farm):
     comparison_id = asked.comparison.id
     change(database, comparison_id, attempt=1)
     for page in (1, 2):
-        key = comparisons.overlay_key(comparison_id, attempt=1, page=page)
+        key = comparisons.picture_key(comparison_id, attempt=1, page=page)
         farm.storage.put(key, b"x", media_type="image/png", metadata={})
     farm.perform(comparison_id, storage=farm.storage)
-    assert farm.row(comparison_id).overlays == {"1": f"comparisons/{comparison_id}~2-1.png"}
-    assert farm.overlays() == [f"comparisons/{comparison_id}~2-1.png"]
+    kept = farm.row(comparison_id).overlays
+    assert kept == {name: f"comparisons/{comparison_id}~2-{name}.png" for name in ("1", "1-before", "1-after")}
+    assert farm.pictures() == sorted(kept.values())
 
 
-def test_an_overlay_that_is_not_there_yet_says_when_to_ask_again(database, farm):
+def test_what_was_compared_before_pages_had_pictures_is_compared_once_more(database, farm):
+    before, after = farm.record(), farm.record(compared.document(total="9"))
+    made = farm.compare(before, after)
+    [shown] = made.result["pictures"]
+    change(
+        database,
+        made.id,
+        result=made.result | {"pictures": [{name: shown[name] for name in ("page", "changed", "overlay")}]},
+        overlays={"1": made.overlays["1"]},
+    )
+    with database.reading() as session:
+        assert comparisons.overlay(session, before, after, page=1).key == made.overlays["1"]
+        with pytest.raises(NotFoundError, match="ask for the comparison again"):
+            comparisons.side(session, before, after, page=1, side="before")
+
+    farm.compare(before, after)
+    assert farm.ask(before, after).due is False
+    with database.reading() as session:
+        assert comparisons.side(session, before, after, page=1, side="before").key == made.overlays["1-before"].replace(
+            "~1", "~2"
+        )
+    assert all("~2-" in key for key in farm.pictures())
+
+
+def test_a_picture_that_is_not_there_yet_says_when_to_ask_again(database, farm):
     before, after = farm.record(), farm.record()
     with database.reading() as session, pytest.raises(NotFoundError, match="ask for the comparison") as refused:
         comparisons.overlay(session, before, after, page=1)
     assert refused.value.retry_after is None
     farm.ask(before, after)
-    with database.reading() as session, pytest.raises(NotFoundError, match="being compared") as refused:
-        comparisons.overlay(session, before, after, page=1)
-    assert refused.value.retry_after > 0
+    for ask in (comparisons.overlay, functools.partial(comparisons.side, side="after")):
+        with database.reading() as session, pytest.raises(NotFoundError, match="being compared") as refused:
+            ask(session, before, after, page=1)
+        assert refused.value.retry_after > 0
 
 
 def test_a_message_that_comes_twice_compares_once(farm):

@@ -84,6 +84,20 @@ def test_a_filter_takes_only_what_it_names(database, storage, template, three):
     assert ids(database, status="Error", source="replay", trace_id="t" * 32) == [failed.id]
 
 
+def test_pinned_records_are_told_from_the_others(database, storage, template, three):
+    done = records.done(database, storage, template)
+    for record_id in (done.id, three[0]):
+        put(database, records.row(database, record_id), keep=True)
+
+    assert ids(database, keep=True) == [done.id, three[0]]
+    assert ids(database, keep=False) == [three[2], three[1]]
+    assert ids(database, keep=True, status="Ok", source="api", report_config=template.name) == [done.id]
+    assert ids(database, keep=True, sort="status") == [done.id, three[0]]
+    assert ids(database, keep=False, search="order-1") == [three[1]]
+    assert ids(database, keep=True, trace_id="order-1") == []
+    assert listed(database, keep=False, limit=1)[0] == 2
+
+
 def test_a_span_begins_with_its_first_moment_and_ends_before_its_last(database, three):
     hour = dt.timedelta(hours=1)
     assert ids(database, created_from=NOON, created_to=NOON + hour) == three[:1]
@@ -185,11 +199,13 @@ def planned(tmp_path):
         listed(database, limit=1, offset=99, **asked)
         event.remove(database.engine, "before_cursor_execute", note)
         # Not the page's own rows, which are asked for by their ids, nor the template.
-        searches = [one for one in said if "FROM history_records" in one[0] and " IN (" not in one[0]]
+        searches = [one for one in said if "FROM history_records" in one[0] and "history_records.id IN (" not in one[0]]
         with database.engine.connect() as connection:
             return [
-                (statement, connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).first()[-1])
+                (statement, step[-1])
                 for statement, values in searches
+                for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                if step[-1].startswith(("SCAN", "SEARCH"))
             ]
 
     yield plans
@@ -205,6 +221,10 @@ def test_what_is_not_on_the_page_is_looked_for_in_an_index_alone(planned, sort):
         {"status": "Ok", "source": "api", "search": "x"},
         {"status": "Ok", "created_from": NOON, "search": "x"},
         {"report_config": "no longer", "status": "Ok"},
+        {"keep": True, "status": "Ok", "source": "api", "report_config": "t", "created_from": NOON},
+        {"keep": True, "search": "x"},
+        {"keep": False},
+        {"keep": False, "status": "Ok", "source": "api", "report_config": "t", "search": "x"},
     ):
         plans = planned(sort=sort, **filters)
         assert len(plans) > 2

@@ -47,6 +47,18 @@ def s3_at(endpoint, server, bucket, **options):
     )
 
 
+def test_a_copy_of_a_damaged_object_is_never_taken_for_a_whole_one(storage):
+    put(storage)
+    alter(storage)
+
+    def read_a_copy():
+        storage.copy(KEY, "prints/a.pdf")
+        storage.get("prints/a.pdf")
+
+    with pytest.raises(CorruptObjectError):
+        read_a_copy()
+
+
 @pytest.fixture
 def front(seaweedfs):
     with Front(seaweedfs.endpoint) as front:

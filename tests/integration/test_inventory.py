@@ -152,7 +152,11 @@ def recorded(database, storage, template):
         making.state, making.attempt, making.lease_until = "running", 2, now(60)
         session.add(
             Comparison(
-                id="c", trace_id="t", first_id=first.id, second_id=second.id, overlays={"1": "comparisons/c~1-1.png"}
+                id="c",
+                trace_id="t",
+                first_id=first.id,
+                second_id=second.id,
+                overlays={name: f"comparisons/c~1-{name}.png" for name in ("1", "1-before")},
             )
         )
         session.add(
@@ -171,10 +175,11 @@ def recorded(database, storage, template):
         f"prints/{task.id}.pdf",
         f"thumbnails/{first.render_id}~2.png",
         "comparisons/c~1-1.png",
+        "comparisons/c~1-1-before.png",
         # What is being made has no row yet that names it.
         f"thumbnails/{second.render_id}~2.png",
         "comparisons/d~3-1.png",
-        "comparisons/d~3-12.png",
+        "comparisons/d~3-12-after.png",
     )
     return first, task
 
@@ -191,7 +196,7 @@ def test_what_history_records_and_print_tasks_name_is_left_alone(database, stora
 def test_what_no_history_record_and_no_print_task_names_is_found(database, storage, recorded):
     record, _ = recorded
     lost = [
-        "comparisons/c~1-2.png",
+        "comparisons/c~1-1-after.png",
         "comparisons/d~2-1.png",
         "comparisons/gone~1-1.png",
         f"history/{record.render_id}~2.pdf",
@@ -222,7 +227,8 @@ def test_what_history_records_and_print_tasks_miss_is_named(database, storage, r
             f"missing  history/{record.render_id}.pdf  (document of render {record.render_id}, trace {TRACE})",
             f"missing  payloads/{record.id}.json  (payload of history record {record.id}, trace {TRACE})",
             f"missing  thumbnails/{record.render_id}~2.png  (thumbnail of render {record.render_id}, trace {TRACE})",
-            "missing  comparisons/c~1-1.png  (overlay of comparison c, trace t)",
+            "missing  comparisons/c~1-1.png  (picture of comparison c, trace t)",
+            "missing  comparisons/c~1-1-before.png  (picture of comparison c, trace t)",
             f"missing  prints/{task.id}.pdf  (PDF of print task {task.id}, trace {TRACE})",
         ]
     )

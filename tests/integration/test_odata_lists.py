@@ -268,6 +268,29 @@ def test_structures_are_given_as_what_they_are(client):
     assert (schedule["data"], schedule["retryDelay"]) == ({"word": "scheduled"}, 1.501)
 
 
+def test_a_schedule_says_of_its_last_run_when_it_began_and_how_far_it_is(client):
+    last = client.get("tasks('task-4')").json
+    found = client.values("schedules", orderby="lastRun desc,name", select="name,lastRun,lastState")
+
+    assert found[0] == {"name": "schedule 1", "lastRun": last["creationDate"], "lastState": "success"}
+    assert [(one["lastRun"], one["lastState"]) for one in found[1:]] == [(None, None)] * 4
+    assert [one["name"] for one in client.values("schedules", filter="lastState eq 'success'")] == ["schedule 1"]
+
+
+def test_sqlite_finds_the_last_run_where_an_index_has_it(sqlite_client):
+    sqlite_client.values("schedules", select="lastRun")
+    [statement] = sqlite_client.statements
+    engine = sqlite_client.flask.application.extensions["pressroom"].database.engine
+    with engine.connect() as connection:
+        values = tuple("x" for _ in range(statement.count("?")))
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert [step for step in plan if "tasks" in step] == [
+        "SEARCH tasks USING INDEX sqlite_autoindex_tasks_2 (schedule_id=?)"
+    ]
+    # Nor are they sorted for that.
+    assert plan[-1].startswith("SEARCH tasks")
+
+
 def test_a_page_asks_the_database_once_and_a_count_once_more(client):
     client.get("reports", orderby="creationDate desc", top=5)
     assert len(client.statements) == 1

@@ -532,6 +532,12 @@ def test_a_pdf_whose_task_could_not_be_written_is_taken_back(database, printer, 
     assert list(filesystem_storage.keys()) == []
 
 
+def test_the_test_page_needs_nobody_who_renders(database, printer, filesystem_storage):
+    task = print_orders.print_test_page(database, filesystem_storage, trace_id=TRACE, wish=WISH)
+    assert (task.file_name, task.number_of_copies, task.held) == ("pressroom-test-page.pdf", 2, False)
+    assert b"%PDF-" in filesystem_storage.get(task.blob_key)[:10]
+
+
 def reprint(database, record_id):
     with database.writing() as session:
         return print_orders.reprint(session, record_id, WISH)
@@ -592,3 +598,15 @@ def test_lists_are_filtered_searched_and_paged(database, printer, agents_printer
     boundary = row(database, of_record).created_at
     assert found(created_from=boundary) == [label, of_record]
     assert found(created_to=boundary) == [old]
+
+    def total(**asked):
+        with database.reading() as session:
+            return print_task_lists.listed(session, **({"offset": 0, "limit": 2} | asked))[1]
+
+    assert [total(), total(offset=2), total(offset=4), total(search="war", limit=1), total(search="nowhere")] == [
+        3,
+        3,
+        3,
+        2,
+        0,
+    ]

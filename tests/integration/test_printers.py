@@ -10,7 +10,7 @@ from cups import Device
 from farms import free_port
 from locks import until_held_up
 from printing import add_printer, fields, odd_printer
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from shared import print_tasks, printer_readings, printers
 from shared.database import Database
@@ -56,6 +56,29 @@ def defaults(database):
 def test_a_printer_is_found_by_its_name_and_by_its_id(database):
     printer = add_printer(database, uri=URI)
     assert read(database, "Dock").id == read(database, printer.id).id == printer.id
+
+
+def test_the_open_tasks_of_printers_are_counted_by_their_names_of_today(database):
+    dock, attic = add_printer(database, uri=URI), add_printer(database, name="Attic", agent=True)
+    with database.writing() as session:
+        for printer in (dock, dock, attic):
+            add_task(session, printer)
+        print_tasks.cancel(session, add_task(session, attic).id)
+    change(database, "Attic", name="Loft")
+    with database.reading() as session:
+        assert printers.open_tasks(session, ["Dock", "Attic", "Loft"]) == {"Dock": 2, "Loft": 1}
+
+
+def test_sqlite_counts_open_tasks_in_an_index_alone(database):
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL's planner asks for rows first")
+    asked = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    with database.reading() as session:
+        printers.open_tasks(session, ["Dock", "Attic"])
+        [(statement, parameters)] = [one for one in asked if "SELECT" in one[0]]
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert "COVERING INDEX print_tasks_by_printer (printer_name=? AND status=?)" in " ".join(row[3] for row in plan)
 
 
 @pytest.mark.parametrize("key", ["Doc", "dock", "a\0b", "\ud800"])

@@ -12,7 +12,8 @@ import records
 from click.testing import CliRunner
 from sqlalchemy import delete, func, select, update
 
-from shared import cli, history_removal, print_tasks, sweeps, verification
+from shared import cli, history, history_removal, print_tasks, sweeps, verification
+from shared.exceptions import NotFoundError
 from shared.identifiers import new_id
 from shared.models import Comparison, Duty, HistoryRecord, PrintTask, Render, RetiredObject, Thumbnail
 from shared.settings import load_settings
@@ -31,6 +32,11 @@ def storage(filesystem_storage):
 def purge(database, storage, days=30):
     done = history_removal.purge(database, storage, older_than=days * DAY)
     return done.records, done.print_tasks
+
+
+def keep(database, record, *, keep=True):
+    with database.writing() as session:
+        return history.pin(session, record.id, keep=keep)
 
 
 def left(database, model=HistoryRecord):
@@ -93,6 +99,54 @@ def test_what_has_not_ended_stays_however_old(database, storage, template):
         ended = update(PrintTask).where(PrintTask.id.in_(printed.values()))
         session.execute(ended.values(status="unknown"))
     assert purge(database, storage) == (3, 6)
+
+
+def test_a_pinned_record_stays_with_all_that_is_its_own_until_it_is_unpinned(database, storage, template):
+    pinned, other = (records.done(database, storage, template, age=OLD, large=True) for _ in range(2))
+    records.print_task(database, pinned, status="completed", age=OLD)
+    keep(database, pinned)
+
+    assert purge(database, storage) == (1, 0)
+    assert left(database) == {pinned.id}
+    assert sorted(storage.keys()) == sorted([pinned.blob_key, pinned.payload_key])
+    assert (count(database, PrintTask), count(database, Thumbnail)) == (1, 1)
+
+    keep(database, pinned, keep=False)
+    assert purge(database, storage) == (1, 1)
+    assert records.row(database, other.id) is None
+    assert left(database) == set()
+
+
+def test_whoever_pins_a_record_during_the_purge_keeps_it_or_is_told_that_it_is_gone(database, storage, template):
+    for _ in range(8):
+        record = records.done(database, storage, template, age=OLD)
+        begin = threading.Barrier(2)
+
+        def pin():
+            begin.wait()  # noqa: B023  # Called at once.
+            try:
+                return keep(database, record)  # noqa: B023  # As above.
+            except NotFoundError:
+                return None
+
+        def run():
+            begin.wait()  # noqa: B023  # As above.
+            return purge(database, storage)
+
+        with ThreadPoolExecutor(2) as threads:
+            pinned, purged = threads.submit(pin), threads.submit(run)
+
+        assert (pinned.result() is None, purged.result()[0]) in [(True, 1), (False, 0)]
+        assert (records.row(database, record.id) is None) == (pinned.result() is None)
+
+
+def test_a_record_that_is_pinned_after_the_purge_has_found_it_stays(database, storage, template, monkeypatch):
+    record = records.done(database, storage, template, age=OLD)
+    monkeypatch.setattr(history_removal, "unpinned", lambda: HistoryRecord.id != "")
+    keep(database, record)
+
+    assert purge(database, storage) == (0, 0)
+    assert left(database) == {record.id}
 
 
 def test_print_tasks_without_a_record_go_when_they_are_old_and_have_ended(database, storage, template):

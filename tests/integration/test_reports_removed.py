@@ -7,13 +7,13 @@ import threading
 import orders
 import pytest
 from locks import until_held_up
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from shared import render_keys, renders, reports, sweeps, verification
+from shared import leases, render_keys, renders, reports, sweeps, thumbnails, verification
 from shared.database import now
 from shared.exceptions import ConflictError, NotFoundError
 from shared.identifiers import new_id
-from shared.models import Render, Report, RetiredObject
+from shared.models import Render, Report, RetiredObject, Thumbnail
 from shared.storage import StorageError
 
 DAY = 86400
@@ -171,6 +171,69 @@ def test_a_removed_report_is_gone_with_its_object(database, storage):
     assert list(storage.keys()) == []
     with pytest.raises(NotFoundError):
         sweeps.remove_report(database, storage, report_id)
+
+
+def pictured(database, storage):
+    """Return the id of a stored report whose thumbnail is made."""
+    report_id = stored(database, storage)
+    with database.writing() as session:
+        session.execute(update(Render).where(Render.id == report_id).values(media_type="application/pdf"))
+        assert thumbnails.order(session, report_id) is not None
+        claimed = leases.claim(session, Thumbnail, report_id, worker_id="worker-1", seconds=60)
+        key = thumbnails.blob_key(report_id, attempt=claimed.attempt)
+        leases.succeed(session, Thumbnail, report_id, attempt=claimed.attempt, blob_key=key, size=1, sha256="0" * 64)
+    storage.put(key, b"x", media_type="image/png", metadata={})
+    return report_id
+
+
+def test_a_thumbnail_goes_with_its_report_whoever_removes_it(database, storage):
+    removed, expired, kept = (pictured(database, storage) for _ in range(3))
+    with database.writing() as session:
+        session.execute(update(Report).where(Report.id == expired).values(expires_at=now(-1)))
+
+    sweeps.remove_report(database, storage, removed)
+    assert clean(database, storage) == 1
+
+    assert [rows(database, one) for one in (removed, expired)] == [[], []]
+    with database.reading() as session:
+        assert session.scalars(select(Thumbnail.render_id)).all() == [kept]
+        assert session.scalars(select(RetiredObject.key)).all() == []
+    assert sorted(storage.keys()) == [f"reports/{kept}.html", f"thumbnails/{kept}~1.png"]
+
+
+def test_whoever_asks_for_a_thumbnail_while_the_report_goes_gets_none_and_keeps_nothing(database, storage):
+    report_id = stored(database, storage)
+    with database.writing() as session:
+        session.execute(update(Render).where(Render.id == report_id).values(media_type="application/pdf"))
+    ordered = []
+
+    def ask():
+        with database.writing() as session:
+            ordered.append(thumbnails.order(session, report_id))
+
+    late = threading.Thread(target=ask)
+    with database.writing() as session:
+        reports.erase(session, [session.get_one(Report, report_id)])
+        late.start()
+        until_held_up(database)
+    late.join()
+
+    assert ordered == [None]
+    assert rows(database, report_id) == []
+
+
+def test_a_thumbnail_that_is_ordered_while_the_report_goes_goes_too(database, storage):
+    report_id = stored(database, storage)
+    with database.writing() as session:
+        session.execute(update(Render).where(Render.id == report_id).values(media_type="application/pdf"))
+    remover = threading.Thread(target=lambda: sweeps.remove_report(database, storage, report_id))
+    with database.writing() as session:
+        assert thumbnails.order(session, report_id) is not None
+        remover.start()
+        until_held_up(database)
+    remover.join()
+
+    assert rows(database, report_id) == []
 
 
 def test_removing_a_waiting_report_cancels_it(database, storage):

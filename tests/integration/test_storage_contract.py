@@ -75,6 +75,28 @@ def test_media_type_and_metadata_keep_every_printable_character(storage):
     assert dict(stored.metadata) == metadata
 
 
+def test_a_copy_is_as_the_original_and_outlives_it(storage):
+    put(storage, "reports/a.pdf", b"%PDF-1.7")
+    put(storage, "prints/b.pdf", b"what it replaces")
+
+    storage.copy("reports/a.pdf", "prints/b.pdf")
+    original = storage.stat("reports/a.pdf")
+    storage.delete("reports/a.pdf")
+
+    assert storage.get("prints/b.pdf", sha256=original.sha256) == b"%PDF-1.7"
+    assert storage.stat("prints/b.pdf") == original
+
+
+def test_what_is_not_there_cannot_be_copied_and_leaves_nothing(storage):
+    put(storage, "reports/a.pdf")
+
+    with pytest.raises(FileNotFoundError):
+        storage.copy("reports/b.pdf", "prints/b.pdf")
+
+    assert list(storage.keys()) == ["reports/a.pdf"]
+    assert storage.remove_unfinished(older_than=-60) == 0
+
+
 def test_an_empty_object_without_metadata_is_an_object(storage):
     put(storage, "empty", b"", metadata={})
 

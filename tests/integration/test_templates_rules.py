@@ -239,34 +239,6 @@ def test_an_id_wins_over_a_shortid_and_that_over_a_name(database):
     assert found == [first.id, second.id, third.id, first.id]
 
 
-def test_a_list_is_searched_filtered_sorted_and_paged(database):
-    for name, context, recipe in (("Ant", "zoo", "html"), ("bee", None, "text"), ("50%", "Anthill", "html")):
-        create(database, name=name, context=context, recipe=recipe)
-
-    def names(**changes):
-        asked = {
-            "search": "",
-            "engine": None,
-            "recipe": None,
-            "context": None,
-            "order_by": Template.created_at,
-            "descending": False,
-            "limit": 10,
-            "offset": 0,
-        }
-        with database.reading() as session:
-            count, found = templates.listing(session, **(asked | changes))
-        return count, [one.name for one in found]
-
-    assert names() == (3, ["Ant", "bee", "50%"])
-    assert names(descending=True, limit=1, offset=1) == (3, ["bee"])
-    assert names(search="aNT") == (2, ["Ant", "50%"])
-    assert names(search="%") == (1, ["50%"])
-    assert names(recipe="text") == (1, ["bee"])
-    assert names(context="zoo", engine="jinja") == (1, ["Ant"])
-    assert names(engine="none") == (0, [])
-
-
 def test_the_versions_of_a_template_are_listed_newest_first(database):
     template = create(database, name="old")
     save(database, template, name="new")

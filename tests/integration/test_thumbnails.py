@@ -7,6 +7,7 @@ import hashlib
 import io
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orders
@@ -295,7 +296,9 @@ def test_a_thumbnail_that_failed_says_why_and_can_be_made_after_all(database, st
     assert (row(database, record).state, row(database, record).error) == ("succeeded", None)
 
 
-def test_a_pdf_that_never_had_a_thumbnail_gets_one_on_request(database, storage, maker):
+@pytest.fixture
+def unfollowed(database, storage):
+    """A PDF whose render nobody followed, as that of a stored report is."""
     render_id = orders.submitted(database)
     attempt = orders.claimed(database, render_id).attempt
     storage.put("transient/x.pdf", records.PDF, media_type="application/pdf", metadata={})
@@ -303,6 +306,49 @@ def test_a_pdf_that_never_had_a_thumbnail_gets_one_on_request(database, storage,
         facts = {"media_type": "application/pdf", "extension": "pdf", "size": len(records.PDF), "sha256": PDF_SHA256}
         made = orders.result(blob_key="transient/x.pdf", **facts)
         renders.succeed(session, render_id, attempt=attempt, result=made)
+    return render_id
+
+
+def order(database, render_id):
+    with database.writing() as session:
+        return thumbnails.order(session, render_id)
+
+
+def is_wanting(database, render_id):
+    with database.reading() as session:
+        return thumbnails.is_wanting(session, render_id)
+
+
+def test_the_thumbnail_of_what_nobody_followed_is_made_when_it_is_first_asked_for(database, maker, unfollowed):
+    assert is_wanting(database, unfollowed)
+
+    assert order(database, unfollowed) == Errand(Kind.THUMBNAIL, unfollowed, "t" * 32)
+
+    assert not is_wanting(database, unfollowed)
+    with database.reading() as session, pytest.raises(NotFoundError, match="being made") as refused:
+        thumbnails.finished(session, unfollowed)
+    assert refused.value.retry_after > 0
+    assert order(database, unfollowed) is None
+    maker().make(unfollowed)
+    assert order(database, unfollowed) is None
+    with database.reading() as session:
+        assert thumbnails.finished(session, unfollowed).attempt == 1
+
+
+def test_only_one_of_those_who_first_ask_for_a_thumbnail_orders_it(database, unfollowed):
+    begin = threading.Barrier(4)
+
+    def ask(_):
+        begin.wait()
+        return order(database, unfollowed)
+
+    with ThreadPoolExecutor(4) as threads:
+        ordered = list(threads.map(ask, range(4)))
+    assert sorted(one is None for one in ordered) == [False, True, True, True]
+
+
+def test_a_pdf_that_never_had_a_thumbnail_gets_one_on_request(database, maker, unfollowed):
+    render_id = unfollowed
 
     remake(database, render_id)
     maker().make(render_id)
@@ -329,6 +375,11 @@ def test_without_a_pdf_there_is_nothing_to_make(database, storage, template):
         with database.reading() as session, pytest.raises(NotFoundError, match=reason) as refused:
             thumbnails.finished(session, render_id)
         assert (refused.value.retry_after is not None) == (render_id == waiting.render_id)
+        assert not is_wanting(database, render_id)
+        assert order(database, render_id) is None
+    assert order(database, "nobody") is None
+    with database.reading() as session, pytest.raises(NotFoundError, match="no render 'nobody'"):
+        thumbnails.finished(session, "nobody")
     with pytest.raises(NotFoundError):
         remake(database, "nobody")
 

@@ -51,11 +51,12 @@ def farm(database, storage, template):
         "PDF": task.blob_key,
         "asset": "assets/a/1.png",
         "thumbnail": f"thumbnails/{record.render_id}~1.png",
-        "overlay": "comparisons/c~1-2.png",
+        "picture": "comparisons/c~1-2.png",
+        "side": "comparisons/c~1-1-before.png",
         "data": f"data/{report_id}.json",
         "report": f"reports/{report_id}.html",
     }
-    for kind in ("PDF", "asset", "thumbnail", "overlay"):
+    for kind in ("PDF", "asset", "thumbnail", "picture", "side"):
         put(storage, keys[kind])
     put(storage, keys["data"], DATA)
     put(storage, keys["report"])
@@ -78,8 +79,14 @@ def farm(database, storage, template):
                 first_id=record.id,
                 second_id=other.id,
                 state="succeeded",
-                result={"pictures": [{"page": 1, "overlay": None}, {"page": 2, "overlay": known}]},
-                overlays={"2": keys["overlay"]},
+                result={
+                    "pictures": [
+                        {"page": 1, "overlay": None, "before": known, "after": known},
+                        # As an earlier release wrote it.
+                        {"page": 2, "overlay": known},
+                    ]
+                },
+                overlays={"1-before": keys["side"], "2": keys["picture"]},
             )
         )
     orders.claimed(database, report_id)
@@ -106,7 +113,7 @@ def test_nothing_is_said_of_a_farm_that_is_as_it_should_be(database, storage, fa
     found, lines = verify(database, storage, grace=-5)
 
     assert lines == [
-        "10 objects read: 0 changed, 0 unreadable, 0 missing; 0 objects without a row, 0 removed; 0 rows wrong"
+        "11 objects read: 0 changed, 0 unreadable, 0 missing; 0 objects without a row, 0 removed; 0 rows wrong"
     ]
     assert not found.unrepaired
 
@@ -168,7 +175,7 @@ def test_an_object_that_cannot_be_read_is_named_and_the_others_are_read(database
 
     found, lines = verify(database, storage)
 
-    assert (found.objects, found.unread) == (10, 1)
+    assert (found.objects, found.unread) == (11, 1)
     assert lines[0] == f"unread   {farm['asset']}  (asset of asset a): Input/output error"
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.cron import next_run
+from shared.cron import next_run, next_runs
 from shared.exceptions import InvalidRequestError
 
 # With the days on which their clocks go forward and back; Casablanca's go back for Ramadan, and Dublin's winter is the
@@ -347,3 +347,22 @@ def test_no_time_that_a_line_names_is_left_out_and_none_comes_twice(named, where
 def test_any_text_is_a_line_or_refused(line):
     with contextlib.suppress(InvalidRequestError):
         assert next_run(line, "Europe/Vienna", after=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).year >= 2026
+
+
+def test_the_next_runs_follow_each_other():
+    after = dt.datetime(2026, 10, 24, 12, tzinfo=dt.UTC)
+    found = next_runs("30 2 * * *", "Europe/Vienna", after=after, count=3)
+    assert found == [dt.datetime(2026, 10, day, hour, 30, tzinfo=dt.UTC) for day, hour in ((25, 0), (26, 1), (27, 1))]
+
+
+def test_a_line_that_can_fire_no_more_has_fewer_runs_than_were_asked_for(monkeypatch):
+    asked = []
+
+    def once(*arguments, after):
+        asked.append(after)
+        if len(asked) > 2:
+            raise InvalidRequestError("it can never fire")
+        return after + dt.timedelta(days=1)
+
+    monkeypatch.setattr("shared.cron.next_run", once)
+    assert len(next_runs("0 0 29 2 *", "UTC", after=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), count=5)) == 2

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from farms import eventually
 
 from api import lingering
 from api.lingering import Lingering
@@ -93,7 +94,7 @@ def test_a_quarter_may_stay(connection: tuple[socket.socket, socket.socket]) -> 
     staying = Stays(stays, THREADS // 4)
     try:
         connection[1].sendall(b"GET /")
-        _until_staying(stays, THREADS // 4)
+        eventually(lambda: stays.staying == THREADS // 4)
 
         # It is not even looked at.
         assert not stays.has_next(connection[0])
@@ -108,7 +109,7 @@ def test_who_stays_is_called_off_for_requests_that_wait() -> None:
     stays = Lingering(THREADS)
     staying = Stays(stays, 2)
     try:
-        _until_staying(stays, 2)
+        eventually(lambda: stays.staying == 2)
         for _ in range(THREADS - 2):
             stays.begin()
         assert not any(one.done() for one in staying.found)
@@ -137,7 +138,7 @@ def test_a_stop_ends_all_stays(connection: tuple[socket.socket, socket.socket]) 
     stays = Lingering(THREADS)
     staying = Stays(stays, 2)
     try:
-        _until_staying(stays, 2)
+        eventually(lambda: stays.staying == 2)
         stays.stop()
 
         assert [one.result(WAIT_SECONDS) for one in staying.found] == [False, False]
@@ -145,12 +146,3 @@ def test_a_stop_ends_all_stays(connection: tuple[socket.socket, socket.socket]) 
         assert not stays.has_next(connection[0])
     finally:
         staying.close()
-
-
-def _until_staying(stays: Lingering, count: int) -> None:
-    waits = threading.Event()
-    for _ in range(WAIT_SECONDS * 100):
-        if stays.staying == count:
-            return
-        waits.wait(0.01)
-    pytest.fail(f"{stays.staying} threads stay: expected {count}")

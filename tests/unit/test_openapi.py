@@ -53,6 +53,8 @@ def test_it_is_an_openapi_document(written):
 def test_every_route_is_in_it(gateway, written):
     described_paths = {path.replace("('", "(").replace("')", ")") for path in written["paths"]}
     for rule in gateway.url_map.iter_rules():
+        if rule.endpoint.startswith("studio."):
+            continue
         path = re.sub(r"<(?:[^:<>]+:)?_?(\w+)>", r"{\1}", rule.rule).replace("('", "(").replace("')", ")")
         names = [path]
         if "{set_name}" in path:
@@ -93,7 +95,9 @@ def read_by(function, seen) -> set[tuple[str, type]]:
 
 def test_each_view_reads_what_it_says_it_reads(gateway):
     compared = 0
-    for view in gateway.view_functions.values():
+    for name, view in gateway.view_functions.items():
+        if name.startswith("studio."):
+            continue
         said = description_of(view)
         expected = {(kind, shape) for kind, shape in (("body", said.body), ("query", said.query)) if shape is not None}
         assert read_by(view, {view}) == expected, view

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from workers.overlays import COME, GONE, HALO, RECOLOURED, overlay
+from workers.overlays import COME, GONE, HALO, NO_PAPER, RECOLOURED, overlay, sides
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
@@ -77,3 +77,19 @@ def test_paper_that_only_one_has_is_changed_and_shown():
 def test_a_page_that_only_one_has_is_changed_altogether():
     for before, after in ((picture(), None), (None, picture())):
         assert overlay(before, after).changed == 1
+
+
+def test_both_sides_are_of_one_size_and_show_where_one_has_no_paper():
+    before, after = sides(picture(((10, 10), BLACK), size=(100, 50)), picture(size=(50, 100)))
+    before, after = (Image.open(io.BytesIO(one)).convert("RGB") for one in (before, after))
+    assert before.size == after.size == (100, 100)
+    assert (before.getpixel((15, 15)), before.getpixel((90, 40)), before.getpixel((10, 90))) == (BLACK, WHITE, NO_PAPER)
+    assert (after.getpixel((10, 90)), after.getpixel((90, 10))) == (WHITE, NO_PAPER)
+
+
+def test_a_side_that_is_not_there_has_no_picture_and_a_grey_one_is_stored_as_such():
+    before, after = sides(None, picture(((10, 10), BLACK)))
+    assert before is None
+    assert Image.open(io.BytesIO(after)).mode == "L"
+    coloured, _ = sides(picture(((10, 10), (255, 0, 0))), None)
+    assert Image.open(io.BytesIO(coloured)).getpixel((15, 15)) == (255, 0, 0)

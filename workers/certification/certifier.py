@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import stamina
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from shared import certificates, leases, previewing
+from shared import catalogue, certificates, leases, previewing
 from shared.certificates import Verdict
 from shared.database import DATABASE_AWAY
 from shared.exceptions import EngineError, PartAwayError, RenderError
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from workers.assets import AssetCache
     from workers.registry import Registry
 
-REFERENCE = "weasyprint-pdf"
+REFERENCE = catalogue.REFERENCE_PDF
 FAST = "plutoprint-pdf"
 END_SECONDS = 30
 

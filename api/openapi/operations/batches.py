@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # Python 3.11's own does not tell pydan
 from api.openapi import headers
 from api.openapi.answers import Meta  # noqa: TC001  # Pydantic reads the annotations.
 from api.openapi.descriptions import JSON, NDJSON, Answer, Operation
+from api.openapi.operations.print_tasks import PrintOptions  # noqa: TC001  # As above.
 from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import BATCHES
 
@@ -35,6 +36,14 @@ class MergedPdf(TypedDict):
     url: Annotated[str | None, Field(description="Where it is, when it is done.")]
 
 
+class BatchPrinting(TypedDict):
+    """Where a batch is printed."""
+
+    printerName: Annotated[str, Field(description="The printer's name.")]
+    numberOfCopies: Annotated[int, Field(description="How many it makes of each document.")]
+    options: Annotated[PrintOptions, Field(description="What was asked of the printer.")]
+
+
 class Batch(TypedDict):
     """How far a batch is. The counts are a second old while it runs."""
 
@@ -54,6 +63,7 @@ class Batch(TypedDict):
     problem: Annotated[str | None, Field(description="Why it does not go on right now, if it does not.")]
     template: Annotated[BatchTemplate | None, Field(description="Its template; null: each document has its own.")]
     name: Annotated[str, Field(description="How its documents are called.")]
+    print: Annotated[BatchPrinting | None, Field(description="Where its documents are printed; null: nowhere.")]
     printed: Annotated[int | None, Field(description="How many have been given to the printer; null: none is to be.")]
     merged: Annotated[MergedPdf | None, Field(description="The one PDF of all; null: nobody has asked for it.")]
     createdBy: Annotated[str | None, Field(description="Who sent it.")]
@@ -64,13 +74,15 @@ class Batch(TypedDict):
     zipUrl: Annotated[str, Field(description="Where its documents are in one ZIP.")]
 
 
-class _Success(TypedDict):
+class Success(TypedDict):
+    """What all of these answers begin with."""
+
     success: Annotated[Literal[True], Field(description="That it worked.")]
     count: Annotated[int, Field(description="How many records `data` has.")]
     status: Annotated[int, Field(description="The HTTP status, once more.")]
 
 
-class BatchAnswer(_Success):
+class BatchAnswer(Success):
     """A batch."""
 
     data: Batch
@@ -86,7 +98,7 @@ class BatchesMeta(TypedDict):
     total: Annotated[int, Field(description="How many there are on all pages.")]
 
 
-class BatchesAnswer(_Success):
+class BatchesAnswer(Success):
     """A page of batches."""
 
     data: Annotated[list[Batch], Field(description="This page of them.")]
@@ -116,7 +128,7 @@ class DocumentsMeta(TypedDict):
     nextAfter: Annotated[int | None, Field(description="`after` of the next page; null: this is the last one.")]
 
 
-class DocumentsAnswer(_Success):
+class DocumentsAnswer(Success):
     """Some documents of a batch, in their order."""
 
     data: Annotated[list[BatchDocument], Field(description="Some of them.")]
@@ -129,11 +141,36 @@ class RemovedBatch(TypedDict):
     id: Annotated[str, Field(description="The batch.")]
 
 
-class RemovedAnswer(_Success):
+class RemovedAnswer(Success):
     """That a batch is gone."""
 
     data: RemovedBatch
     meta: Meta
+
+
+class BatchFailure(TypedDict):
+    """Why some documents were not made."""
+
+    cause: Annotated[str | None, Field(description="In a word.")]
+    error: Annotated[str, Field(description="In words.")]
+    line: Annotated[int | None, Field(description="The line of the template, if it is to blame.")]
+    count: Annotated[int, Field(description="How many documents it kept from being made.")]
+    first: Annotated[int, Field(description="The place of the first of them.")]
+
+
+class FailuresMeta(TypedDict):
+    """How many of the failures were looked at."""
+
+    traceId: Annotated[str | None, Field(description="The request's trace id: quote it when you ask for help.")]
+    lookedAt: Annotated[int, Field(description="How many failed documents these are: the first 10,000 at most.")]
+    failed: Annotated[int, Field(description="How many have failed.")]
+
+
+class FailuresAnswer(Success):
+    """Why documents of a batch were not made."""
+
+    data: Annotated[list[BatchFailure], Field(description="The reasons, the commonest first.")]
+    meta: FailuresMeta
 
 
 _BATCH = {JSON: BatchAnswer}
@@ -174,8 +211,10 @@ UPLOAD = Operation(
     summary="Make many documents of a file",
     text="""\
 The body is the items, up to a million of them: lines of JSON, one JSON array, or a table (CSV) whose first line names
-the columns; `customer.name` becomes the name of the customer, and all values of a table are texts. `template` is the
-id, shortid or name of a stored one. Send it with `curl --data-binary @invoices.ndjson`.""",
+the columns; `customer.name` becomes the name of the customer, and all values of a table are texts. A table in another
+encoding than UTF-8 says so: `Content-Type: text/csv; charset=windows-1252`. Where its columns are called otherwise than
+the template calls them, `columns` says which is what; `POST /api/v1/batch/preview` suggests it. `template` is the id,
+shortid or name of a stored one. Send it with `curl --data-binary @invoices.ndjson`.""",
     body={
         NDJSON: _LINES,
         "text/csv": {"type": "string", "description": "A table with a header; `,`, `;`, tab or `|` between values."},
@@ -183,10 +222,10 @@ id, shortid or name of a stored one. Send it with `curl --data-binary @invoices.
     },
     answers=CREATE.answers,
     errors={
-        400: "The query or an item is not as expected; the message names the line.",
+        400: "The query or an item is not as expected; the message names the line, and how it begins.",
         404: "The template does not exist.",
         413: "There are more items, or bytes, than a batch may have.",
-        415: "The body is of another kind.",
+        415: "The body is of another kind, or in an encoding that nobody knows.",
         422: "There is no such printer.",
         429: FULL,
         503: _DOWN,
@@ -210,6 +249,13 @@ DOCUMENTS = Operation(
     summary="List the documents of a batch",
     text="In their order, as far as they were handed out. Each is a report, too.",
     answers={200: Answer("Some of them.", {JSON: DocumentsAnswer})},
+    errors={404: _NO_SUCH, 503: _DOWN},
+)
+FAILURES = Operation(
+    tag=BATCHES,
+    summary="Ask why documents of a batch were not made",
+    text="Reasons, each with the number of documents that it kept from being made.",
+    answers={200: Answer("The reasons.", {JSON: FailuresAnswer})},
     errors={404: _NO_SUCH, 503: _DOWN},
 )
 ARCHIVE = Operation(

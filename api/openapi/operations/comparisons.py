@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
@@ -14,6 +15,9 @@ from api.openapi.operations.tags import HISTORY
 
 _NO_SUCH = "There is no such history record."
 _DOWN = "The database or the storage does not answer. Nothing was lost."
+_NOT_YET = (
+    "The records have not been compared yet, and then `Retry-After` says when to ask again if they are being compared"
+)
 _FILE_HEADERS = ("Content-Disposition", "Accept-Ranges", "ETag")
 _More = Annotated[int, Field(description="How many further differences are not listed.")]
 
@@ -93,6 +97,8 @@ class ComparedPicture(TypedDict):
     overlay: Annotated[
         str | None, Field(description="A picture of both pages, one over the other; null when they look the same.")
     ]
+    before: Annotated[str | None, Field(description="A picture of the first record's page; null when it has none.")]
+    after: Annotated[str | None, Field(description="A picture of the second record's page; null when it has none.")]
 
 
 class Difference(TypedDict):
@@ -175,8 +181,19 @@ OVERLAY = Operation(
         416: Answer("The picture has no such part; `Content-Range` says how long it is.", headers=("Content-Range",)),
     },
     errors={
-        404: "The records have not been compared yet, and then `Retry-After` says when to ask again if they are being "
-        "compared; or the page looks the same in both.",
+        404: f"{_NOT_YET}; or the page looks the same in both.",
         503: _DOWN,
     },
+)
+BEFORE = replace(
+    OVERLAY,
+    summary="See a page of the first record",
+    text="As large as the picture of what changed, and in the same place: one can be slid over the other. Where only "
+    "the other page has paper, it is grey.",
+    errors={404: f"{_NOT_YET}; or the first record has no such page.", 503: _DOWN},
+)
+AFTER = replace(
+    BEFORE,
+    summary="See a page of the second record",
+    errors={404: f"{_NOT_YET}; or the second record has no such page.", 503: _DOWN},
 )

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # Python 3.11's own does not tell pydantic enough.
 
 from api.openapi import headers
-from api.openapi.answers import Meta
+from api.openapi.answers import FailureMeta, Meta
 from api.openapi.descriptions import JSON, TEXT, Answer, Operation
 from api.openapi.operations.reports import FULL
 from api.openapi.operations.tags import RENDERING
@@ -105,7 +105,7 @@ class RenderStatusAnswer(_Success):
     meta: RenderMeta
 
 
-class RenderFailureMeta(Meta):
+class RenderFailureMeta(FailureMeta):
     """What there is to know about a failure."""
 
     cause: NotRequired[

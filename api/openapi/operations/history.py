@@ -69,6 +69,7 @@ class ListedHistoryRecord(TypedDict):
     sha256: Annotated[str | None, Field(description="The PDF's SHA-256, in hexadecimal digits.")]
     renderId: Annotated[str, Field(description="The render that made it.")]
     replayOf: Annotated[str | None, Field(description="The id of the record whose request this was once more.")]
+    keep: Annotated[bool, Field(description="Whether it is pinned: no purge removes it.")]
     createdBy: Annotated[str | None, Field(description="Who asked for it, where that is known.")]
     printTasks: Annotated[int, Field(description="How many print tasks it has.")]
     creationDate: Annotated[Time, Field(description="When it was asked for.")]
@@ -125,6 +126,13 @@ class HistoryRecordAnswer(_Envelope):
     meta: Meta
 
 
+class ListedHistoryRecordAnswer(_Envelope):
+    """One history record, as lists show it."""
+
+    data: ListedHistoryRecord
+    meta: Meta
+
+
 class RemovedHistoryRecordAnswer(_Envelope):
     """What was removed."""
 
@@ -153,10 +161,19 @@ READ = Operation(
     answers={200: Answer("The record.", {JSON: HistoryRecordAnswer})},
     errors={404: f"{_NO_SUCH} Or what it names is no longer in storage; the message says what.", 503: _DOWN},
 )
+CHANGE = Operation(
+    tag=HISTORY,
+    summary="Pin a history record, or unpin it",
+    text="No purge removes a pinned one, however old; its print tasks stay with it.",
+    examples={"Pin it": {"keep": True}},
+    answers={200: Answer("It is changed.", {JSON: ListedHistoryRecordAnswer})},
+    errors={404: _NO_SUCH, 503: DOWN},
+)
 REMOVE = Operation(
     tag=HISTORY,
     summary="Remove a history record",
-    text="With its PDF, its thumbnail and its comparisons. A render that has not ended is cancelled.",
+    text="With its PDF, its thumbnail and its comparisons. A render that has not ended is cancelled. A pin keeps it "
+    "from the purge, not from you.",
     answers={200: Answer("It is gone.", {JSON: RemovedHistoryRecordAnswer})},
     errors={
         404: _NO_SUCH,

@@ -160,11 +160,14 @@ LISTING = Operation(
 CREATE = Operation(
     tag=PRINTING,
     summary="Print a PDF",
-    text="Any PDF, whoever made it.",
+    text="Any PDF, whoever made it: `fileBase64`, or `report`, the id of a stored one. Of that the print task has a "
+    "copy, so the report may be removed; its trace id is the report's, a dash, and six characters.",
     examples={"An empty label": {"fileBase64": _LABEL, "fileName": "label.pdf", "printerName": "WarehousePrinter01"}},
     answers={201: Answer("The print task is made.", {JSON: PrintTaskAnswer}, ("Location",))},
     errors={
-        409: "The printer is being removed at this moment.",
+        404: "There is no such report.",
+        409: "The report has no PDF, or not yet; the message says which. Or: the printer is being removed at this "
+        "moment.",
         422: f"The file is not a PDF. Or: {_WRONG_PRINTER}",
         503: _DOWN,
     },
@@ -201,6 +204,20 @@ FILE = Operation(
         416: Answer("The PDF has no such part; `Content-Range` says how long it is.", headers=("Content-Range",)),
     },
     errors={404: _NO_SUCH, 409: "It has no document: it is being rendered, or its render failed.", 503: _DOWN},
+)
+PRINT_AGAIN = Operation(
+    tag=PRINTING,
+    summary="Print a print task's document once more",
+    text="A new print task, whatever became of this one; also of a document that belongs to no history record. Nothing "
+    "is rendered. Its trace id is that of the document, a dash, and six characters.",
+    examples={"Once more, at the counter": {"printerName": "WarehousePrinter01"}},
+    answers={201: Answer("The print task is made.", {JSON: PrintTaskAnswer}, ("Location",))},
+    errors={
+        404: f"{_NO_SUCH} Or: its document is no longer in storage.",
+        409: "It has no document: it is being rendered, or its render failed.",
+        422: _WRONG_PRINTER,
+        503: _DOWN,
+    },
 )
 CANCEL = Operation(
     tag=PRINTING,

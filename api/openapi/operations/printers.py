@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # Python 3.11's own does not tell pydan
 from api.openapi.answers import Meta, Time, TraceId  # noqa: TC001  # Pydantic reads the annotations.
 from api.openapi.descriptions import JSON, Answer, Operation, Parameter
 from api.openapi.operations.odata import DOWN
+from api.openapi.operations.print_tasks import PrintTaskAnswer
 from api.openapi.operations.tags import PRINTING
 
 _NO_SUCH = "There is no such printer; the message names those that there are."
@@ -67,6 +68,7 @@ class Printer(TypedDict):
     stateMessage: Annotated[str | None, Field(description="The same for people.")]
     readDate: Annotated[Time | None, Field(description="When it last answered.")]
     error: Annotated[str | None, Field(description="Why it cannot be reached, in the system's own words.")]
+    openPrintTasks: Annotated[int, Field(description="How many of its print tasks have not ended.")]
     createdBy: Annotated[str | None, Field(description="Who added it, where that is known.")]
     creationDate: Annotated[Time, Field(description="When it was added.")]
     modificationDate: Annotated[Time, Field(description="When it was last changed.")]
@@ -175,4 +177,21 @@ REFRESH = Operation(
     parameters=_KEY,
     answers={200: Answer("The printer, as it is now.", {JSON: PrinterAnswer})},
     errors={404: _NO_SUCH, 409: "An agent prints for it: the farm cannot ask it.", 503: DOWN},
+)
+TEST_PAGE = Operation(
+    tag=PRINTING,
+    summary="Print a test page",
+    text="An A4 page with a frame, rulers, grey, colours, small text and hairlines. It comes with the farm, so that it "
+    "is printed whether or not a worker renders.",
+    parameters=_KEY,
+    body_optional=True,
+    examples={"On both sides": {"numberOfCopies": 2, "options": {"duplex": "two-sided-long-edge"}}},
+    answers={201: Answer("The print task is made.", {JSON: PrintTaskAnswer}, ("Location",))},
+    errors={
+        403: "A page of another site must not print here.",
+        404: _NO_SUCH,
+        409: "The printer is being removed at this moment.",
+        422: "The printer cannot do what is asked; the message says what it can.",
+        503: "The database or the storage does not answer. Nothing was printed.",
+    },
 )

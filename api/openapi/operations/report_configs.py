@@ -14,7 +14,8 @@ _CHANGED = Answer("It is changed, and this is what it is now.", {JSON: one("Repo
 LISTING = Operation(
     tag=REPORT_CONFIGURATIONS,
     summary="List report configurations",
-    answers={200: Answer("A page of the list.", {JSON: many("ReportConfig")})},
+    text="Each as its newest version has it, with the verdict on that in short.",
+    answers={200: Answer("A page of the list.", {JSON: many("ListedReportConfig")})},
     errors={503: DOWN},
 )
 CREATE = Operation(

@@ -15,7 +15,7 @@ _DOCUMENT = {"application/pdf": None, "text/html": None, TEXT: None}
 _DOCUMENT_HEADERS = ("Content-Disposition", "File-Extension", "Accept-Ranges", "ETag")
 _FAILED = {JSON: RenderError, TEXT: str}
 FULL = "So much waits already, in the queue or of your own, that no more is taken: the message names the limit."
-_PUBLIC = "It needs no token; a report that is not public is not found here."
+PUBLIC = "It needs no token; a report that is not public is not found here."
 _DOWN = "The database or the storage does not answer. Nothing was lost."
 
 _INVOICE = {
@@ -167,9 +167,9 @@ CONTENT = Operation(
     },
 )
 ATTACHMENT = replace(CONTENT, summary="Save a report's document")
-PUBLIC_STATUS = replace(STATUS, summary="How far is a public report?", text=f"{STATUS.text} {_PUBLIC}")
-PUBLIC_CONTENT = replace(CONTENT, summary="Show a public report's document", text=f"{CONTENT.text} {_PUBLIC}")
-PUBLIC_ATTACHMENT = replace(CONTENT, summary="Save a public report's document", text=f"{CONTENT.text} {_PUBLIC}")
+PUBLIC_STATUS = replace(STATUS, summary="How far is a public report?", text=f"{STATUS.text} {PUBLIC}")
+PUBLIC_CONTENT = replace(CONTENT, summary="Show a public report's document", text=f"{CONTENT.text} {PUBLIC}")
+PUBLIC_ATTACHMENT = replace(CONTENT, summary="Save a public report's document", text=f"{CONTENT.text} {PUBLIC}")
 
 CHANGE = Operation(
     tag=REPORTS,

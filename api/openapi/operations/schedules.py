@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict  # Python 3.11's own does not tell pydantic enough.
+
+from api.openapi.answers import Meta, Time  # noqa: TC001  # Pydantic reads the annotations.
 from api.openapi.descriptions import JSON, Answer, Operation, Parameter
 from api.openapi.operations import odata
 from api.openapi.operations.reports import FULL
@@ -10,6 +16,31 @@ from api.openapi.operations.tags import SCHEDULES
 _NO_SUCH = "There is no such schedule."
 _LOCATION = ("Location",)
 _TAKEN = "Another schedule has this name or shortid."
+
+
+class SchedulePreview(TypedDict):
+    """What a cron line means."""
+
+    cron: Annotated[str, Field(description="The line.")]
+    timezone: Annotated[str, Field(description="By whose clocks.")]
+    next: Annotated[
+        list[Time], Field(description="When it would run; fewer than were asked for, if fifty years have no more.")
+    ]
+    inWords: Annotated[
+        str | None,
+        Field(description="What it says, in words; null where that cannot be said in a sentence that is true."),
+    ]
+
+
+class SchedulePreviewAnswer(TypedDict):
+    """What a cron line means."""
+
+    success: Annotated[Literal[True], Field(description="That it worked.")]
+    count: Annotated[int, Field(description="Always 1.")]
+    data: SchedulePreview
+    meta: Meta
+    status: Annotated[int, Field(description="The HTTP status, once more.")]
+
 
 CREATE = Operation(
     tag=SCHEDULES,
@@ -62,4 +93,11 @@ NEXT_RUN = Operation(
     ),
     answers={200: Answer("The time.", {JSON: str}, example="2026-03-15T06:00:00Z")},
     errors={400: "The line or the zone is none, or the line can never come true.", 503: odata.DOWN},
+)
+PREVIEW = Operation(
+    tag=SCHEDULES,
+    summary="What does a cron line mean?",
+    text="The line in words, and when it would run: for whoever is about to write a schedule.",
+    answers={200: Answer("What it means.", {JSON: SchedulePreviewAnswer})},
+    errors={400: "The line, the zone or another parameter is none, or the line can never come true.", 503: odata.DOWN},
 )

@@ -6,7 +6,7 @@ from api.openapi.answers import Alive, Readiness
 from api.openapi.descriptions import JSON, TEXT, Answer, Operation
 from api.openapi.operations.tags import FARM
 
-_READINESS_EXAMPLE = {
+READINESS_EXAMPLE = {
     "ready": True,
     "down": [],
     "parts": {
@@ -33,7 +33,7 @@ READYZ = Operation(
     "disk and the workers, all at once, and gives up after three seconds. `intake` says whether new work is accepted; "
     "a farm in which too much waits is ready all the same.",
     answers={
-        200: Answer("Every part works.", {JSON: Readiness}, example=_READINESS_EXAMPLE),
+        200: Answer("Every part works.", {JSON: Readiness}, example=READINESS_EXAMPLE),
         503: Answer("A part is down; which one, and why, is said.", {JSON: Readiness}),
     },
 )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict  # Python 3.11's own does not tell pydantic enough.
 
 from api.openapi import headers
-from api.openapi.answers import Failure, Meta
+from api.openapi.answers import Error, Failure, Meta, TraceId
 from api.openapi.descriptions import JSON, TEXT, Answer, Operation
 from api.openapi.operations.odata import DOWN
-from api.openapi.operations.reports import FULL
-from api.openapi.operations.tags import HISTORY, REPORT_CONFIGURATIONS
+from api.openapi.operations.reports import FULL, PUBLIC
+from api.openapi.operations.tags import HISTORY, REPORT_CONFIGURATIONS, REPORTS
 from api.openapi.operations.templates import NO_SUCH
 
 _STORES = "The database or the storage does not answer. Nothing was lost."
@@ -56,6 +57,14 @@ class OrderedPreviewAnswer(_Success):
     data: OrderedPreview
 
 
+class OrderedReportThumbnail(TypedDict):
+    """A report whose thumbnail is made anew."""
+
+    reportId: Annotated[str, Field(description="The report.")]
+    thumbnailUrl: Annotated[str, Field(description="Where the picture will be.")]
+    traceId: TraceId
+
+
 def _served(text: str, media_type: str, *others: str) -> dict[int, Answer]:
     content, said = {media_type: None}, (*_HEADERS, *others)
     return {
@@ -66,8 +75,8 @@ def _served(text: str, media_type: str, *others: str) -> dict[int, Answer]:
     }
 
 
-def _absent(text: str) -> dict[int, Answer]:
-    return {404: Answer(text, {JSON: Failure, TEXT: str}, ("Retry-After",))}
+def _absent(text: str, shape: type = Failure) -> dict[int, Answer]:
+    return {404: Answer(text, {JSON: shape, TEXT: str}, ("Retry-After",))}
 
 
 OF_RECORD = Operation(
@@ -91,6 +100,32 @@ REMAKE_OF_RECORD = Operation(
     errors={
         404: "There is no such record.",
         409: "The record has no PDF, or not yet.",
+        503: DOWN,
+    },
+)
+OF_REPORT = Operation(
+    tag=REPORTS,
+    summary="Show a report's thumbnail",
+    text=f"{_PICTURE} It is made when it is first asked for.",
+    parameters=_PARAMETERS,
+    answers={
+        **_served("The picture.", "image/png"),
+        **_absent(
+            "There is no such report, or no picture of it. With `Retry-After`, it is being made. Without, the message "
+            "says why there is none: there is no PDF, or no picture could be made of it.",
+            Error,
+        ),
+    },
+    errors={503: _STORES},
+)
+OF_PUBLIC_REPORT = replace(OF_REPORT, summary="Show a public report's thumbnail", text=f"{OF_REPORT.text} {PUBLIC}")
+REMAKE_OF_REPORT = Operation(
+    tag=REPORTS,
+    summary="Make a report's thumbnail anew",
+    answers={202: Answer("It will be made shortly.", {JSON: OrderedReportThumbnail}, ("Location",))},
+    errors={
+        404: "There is no such report.",
+        409: "The report has no PDF, or not yet.",
         503: DOWN,
     },
 )
