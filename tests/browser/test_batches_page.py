@@ -110,7 +110,7 @@ def test_what_is_wrong_with_a_file_or_a_field_is_said_beside_it(studio, farm, la
 def test_a_batch_is_paused_gone_on_with_cancelled_and_forgotten(studio, farm):
     name = f"slow {secrets.token_hex(4)}"
     slow = "{% for a in range(20000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}<p>{{ number }}"
-    farm.post("/api/v1/report-config", {"name": name, "content": slow, "recipe": "html"})
+    farm.post("/api/v1/report-config", {"name": name, "content": slow, "recipe": "html"}).raise_for_status()
     items = [{"number": number} for number in range(400)]
     batch = farm.post("/api/v1/batch", {"template": {"name": name}, "items": items}).json()["data"]["id"]
     page = studio.open(f"/studio/batches/{batch}")

@@ -44,7 +44,7 @@ def render(farm) -> dict:
 
 
 def test_from_the_sign_in_to_the_paper(guarded, second, print_queue):
-    second.post("/api/v1/printer", {"name": "Till", "uri": print_queue.uri, "isDefault": True})
+    second.post("/api/v1/printer", {"name": "Till", "uri": print_queue.uri, "isDefault": True}).raise_for_status()
     made = render(second)
     page = guarded.open(f"/studio/history/{made['historyRecordId']}")
     assert guarded.violations() == []

@@ -18,6 +18,15 @@ def record(farm):
     return farm.post("/api/v1/report-config/invoice/render", asked).json()["data"]["historyRecordId"]
 
 
+@pytest.fixture
+def printer(farm, print_queue):
+    """Return the name of a new printer, which is the print server's queue."""
+    # The folder's tests have one farm, and "Counter" is what somebody calls his first printer.
+    name = f"Counter {uuid.uuid4()}"
+    farm.post("/api/v1/printer", {"name": name, "uri": print_queue.uri}).raise_for_status()
+    return name
+
+
 def test_a_record_is_found_by_its_trace_and_shows_request_answer_and_document(studio, farm, record):
     trace = farm.get(f"/api/v1/report-history-record/{record}").json()["data"]["traceId"]
     farm.post(f"/api/v1/report-history-record/{record}/replay", {})
@@ -50,13 +59,12 @@ def test_a_new_record_appears_in_the_list_by_itself(studio, farm):
     expect(page.locator("#records")).to_contain_text("it-comes-by-itself")
 
 
-def test_a_record_is_printed_from_its_page_to_the_bytes_at_the_printer(studio, farm, record, print_queue):
-    farm.post("/api/v1/printer", {"name": "Counter", "uri": print_queue.uri})
+def test_a_record_is_printed_from_its_page_to_the_bytes_at_the_printer(studio, record, printer, print_queue):
     page = studio.open(f"/studio/history/{record}")
 
     page.get_by_role("button", name="Print", exact=True).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Printer", exact=True).select_option("Counter")
+    dialog.get_by_label("Printer", exact=True).select_option(printer)
     dialog.get_by_label("Copies").fill("2")
     dialog.get_by_role("button", name="Print").click()
 
@@ -64,13 +72,12 @@ def test_a_record_is_printed_from_its_page_to_the_bytes_at_the_printer(studio, f
     assert print_queue.device.until_printed()[0].startswith(b"%PDF")
 
 
-def test_what_the_printer_cannot_do_is_said_beside_the_field(studio, farm, record, print_queue):
-    farm.post("/api/v1/printer", {"name": "Counter 2", "uri": print_queue.uri})
+def test_what_the_printer_cannot_do_is_said_beside_the_field(studio, record, printer):
     page = studio.open(f"/studio/history/{record}")
 
     page.get_by_role("button", name="Print", exact=True).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Printer", exact=True).select_option("Counter 2")
+    dialog.get_by_label("Printer", exact=True).select_option(printer)
     dialog.get_by_label("Pages").fill("3-1")
     dialog.get_by_role("button", name="Print").click()
 

@@ -24,7 +24,7 @@ def known(farm, report_id):
 def test_a_report_is_found_opened_pinned_renamed_opened_to_everybody_printed_and_removed(studio, farm):
     name = f"Köhler & Söhne {secrets.token_hex(4)}"
     report_id = saved(farm, name)
-    farm.post("/api/v1/printer", {"name": "Reports' attic", "agent": True})
+    farm.post("/api/v1/printer", {"name": "Reports' attic", "agent": True}).raise_for_status()
     page = studio.open("/studio/reports")
     page.on("dialog", lambda asked: asked.accept())
 
