@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -13,6 +12,7 @@ from pydantic_core import from_json
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from api.errors import InvalidBodyError
+from shared import spelling
 from shared.durations import duration
 from shared.submissions import TemplateChoice
 
@@ -208,8 +208,8 @@ def _explained(shape: type[BaseModel], error: Any) -> tuple[str, str]:
             why += " (an escape is cut short, or is half of a surrogate pair without the other)"
         return "", f"The body is not JSON: {why}"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(path.rpartition(".")[2], _known_fields(shape, error["loc"][:-1]), n=1)
-        return path, f"{path} is not a known field" + (f": did you mean {near[0]}?" if near else "")
+        near = spelling.nearest(path.rpartition(".")[2], _known_fields(shape, error["loc"][:-1]))
+        return path, f"{path} is not a known field" + (f": did you mean {near}?" if near else "")
     if kind == "missing":
         return path, f"{path} is missing"
     if kind == "value_error":

@@ -7,7 +7,6 @@ A feature derives its query from `PageQuery`, names there what it can be sorted 
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from flask import request
@@ -15,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from api.bodies import SHOWN_CHARACTERS, Text
 from api.errors import InvalidBodyError
+from shared import spelling
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -91,8 +91,7 @@ def _explained(shape: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
     name = _short(str(error["loc"][0])) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
         known = [field.alias or own for own, field in shape.model_fields.items()]
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(known) or 'none'}"
+        hint = spelling.hint(name, known, f"expected {', '.join(known) or 'none'}")
         return name, f"{name} is not a known query parameter: {hint}"
     if error["type"] == "missing":
         return name, f"{name} is missing"

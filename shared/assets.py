@@ -9,7 +9,6 @@ render still reads the old one: the old object stays until the sweep has given s
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import unicodedata
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from shared import placement
+from shared import placement, spelling
 from shared.asset_contents import check_content, extension_of, kind_of
 from shared.database import now
 from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError, TooLargeError
@@ -260,9 +259,8 @@ def _named(session: Session, name: str) -> Asset | None:
 def missing(session: Session, name: str) -> str:
     """Say that there is no such asset, and which one may have been meant."""
     known = session.scalars(select(Asset.name).order_by(Asset.name).limit(MOST_COMPARED)).all()
-    folded = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(name[:NAME_LENGTH].casefold(), folded, n=1)
-    hint = f": did you mean {folded[near[0]]!r}?" if near else ""
+    near = spelling.nearest(name, known)
+    hint = f": did you mean {near!r}?" if near else ""
     return f"there is no asset named {name[:SHOWN_CHARACTERS]!r}{hint}"
 
 

@@ -6,11 +6,11 @@ named keeps its own, unless something is put there, or inside of it, or around i
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared import spelling
 from shared.exceptions import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ MOST_PARTS = 30
 # As deep as columns of JSON are shown.
 MOST_DEEP = 6
 _MOST_NAMED = 20
+_MOST_COMPARED = 1000
 _SHOWN = 80
 FIELD = "columns"
 
@@ -180,14 +181,12 @@ def value_at(item: Any, path: str) -> Any:
 
 def unknown(column: str, known: Sequence[str]) -> InvalidRequestError:
     """Say that a file has no such column, and which ones it has."""
-    # What differs by its capitals alone is nearest.
-    folded = {name.casefold(): name for name in known[:1000]}
-    near = [folded[name] for name in difflib.get_close_matches(column.casefold(), folded, n=1)]
+    near = spelling.nearest(column, known[:_MOST_COMPARED])
     has = ", ".join(_short(name) for name in known[:_MOST_NAMED])
     more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
     return InvalidRequestError(
         f"{FIELD} names {_short(column)}, and the file has no such column: "
-        + (f"did you mean {_short(near[0])}? " if near else "")
+        + (f"did you mean {_short(near)}? " if near else "")
         + (f"It has {has}{more}" if known else "It has none"),
         field=FIELD,
     )

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import difflib
 import functools
 import importlib.resources
 import re
@@ -24,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from shared import spelling
 from shared.exceptions import InvalidRequestError
 
 UTC_NAME = "UTC"
@@ -196,8 +196,8 @@ def _is_read(parts: list[str]) -> bool:
 def _zone(name: str) -> ZoneInfo:
     known = _zone_names()
     if name not in known:
-        near = difflib.get_close_matches(name[:SHOWN_CHARACTERS].lower(), known.values(), n=1)
-        hint = next((f": did you mean {zone}?" for zone, lower in known.items() if lower in near), "")
+        near = spelling.nearest(name, known)
+        hint = f": did you mean {near}?" if near else ""
         raise InvalidRequestError(
             f"timezone is {_shown(name)}: expected a name of IANA's, such as Europe/Vienna or UTC{hint}",
             field="timezone",
@@ -206,10 +206,9 @@ def _zone(name: str) -> ZoneInfo:
 
 
 @functools.cache
-def _zone_names() -> dict[str, str]:
-    """Return IANA's names, each with its lower-case form, whatever the machine has besides them."""
-    names = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split()
-    return {name: name.lower() for name in names}
+def _zone_names() -> frozenset[str]:
+    """Return IANA's names, whatever the machine has besides them."""
+    return frozenset(importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
 
 
 def _shown(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from shared import spelling
 from shared.parameters import TYPES, fits
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def problems(parameters: Mapping[str, Any], declared: Sequence[Mapping[str, Any]
 
 def _unknown(name: str, known: Mapping[str, Any]) -> tuple[str, str]:
     path = f"parameters.{_shortened(name)}"
-    near = difflib.get_close_matches(_shortened(name), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(list(known)[:MOST_NAMED])}"
+    hint = spelling.hint(_shortened(name), known, f"expected {', '.join(list(known)[:MOST_NAMED])}")
     return path, f"{path} is not a parameter of this template: {hint}"
 
 

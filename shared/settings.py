@@ -10,7 +10,6 @@ variable wins over it.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import ipaddress
 import json
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 
 import environ
 
+from shared import spelling
 from shared.durations import duration
 from shared.exceptions import SettingsError
 from shared.tokens import Token, read_token
@@ -265,8 +265,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     known = [declared["name"] for declared in described()]
     for name in environment:
         if name.startswith(OURS) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see the settings table in README.md"
+            hint = spelling.hint(name, known, "see the settings table in README.md")
             raise SettingsError(f"Unknown setting {name}: {hint}")
     own = environment
     environment = {**_configured(own.get(f"{PREFIX}_CONFIG", "")), **own}
@@ -289,10 +288,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def _respelled(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment with one spelling for each variable."""
     respelled = dict(environment)
-    for other, spelling in SPELLINGS.items():
+    for other, ours in SPELLINGS.items():
         value = respelled.pop(other, None)
-        if value is not None and respelled.setdefault(spelling, value) != value:
-            raise SettingsError(f"{spelling} and {other} are the same setting and contradict each other: set one")
+        if value is not None and respelled.setdefault(ours, value) != value:
+            raise SettingsError(f"{ours} and {other} are the same setting and contradict each other: set one")
     return respelled
 
 

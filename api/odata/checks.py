@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import math
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,6 +11,7 @@ from odata_query.visitor import NodeVisitor
 
 from api.odata.grammar import OLD_CONTAINS, Filter, Place, members, name_of, terms, walk
 from api.odata.properties import NUMBERS, STRUCTURES, Property, Type
+from shared import spelling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,8 +78,7 @@ class _Checks(NodeVisitor):
         name = name_of(node)
         one = self._properties.get(name)
         if one is None:
-            near = difflib.get_close_matches(name, self._properties, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._properties)}"
+            hint = spelling.hint(name, self._properties, f"there are {', '.join(self._properties)}")
             self._found.refuse(node, f"there is no property {name[:80]!r}: {hint}")
         if one.type in STRUCTURES:
             self._found.refuse(node, f"{name} is a structure, which cannot be filtered by")
@@ -128,8 +127,7 @@ class _Checks(NodeVisitor):
     def visit_Call(self, node: ast.Call) -> Type:  # noqa: N802
         name = name_of(node.func)
         if name not in FUNCTIONS:
-            near = difflib.get_close_matches(name, FUNCTIONS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FUNCTIONS)}"
+            hint = spelling.hint(name, FUNCTIONS, f"there are {', '.join(FUNCTIONS)}")
             self._found.refuse(node.func, f"there is no function {name[:80]!r}: {hint}")
         expected, returned = FUNCTIONS[name]
         for argument, kind in zip(node.args, expected, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from api.odata.properties import STRUCTURES, Property
+from shared import spelling
 from shared.exceptions import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ def _unknown(name: str, known: Collection[str]) -> str:
     shown = _shortened(name)
     if name in NOT_OFFERED or name in LIST:
         return f"{shown} is not offered here: expected only {', '.join(known) or 'none'}"
-    near = difflib.get_close_matches(f"${name.lstrip('$').lower()}", known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"expected only {', '.join(known) or 'none'}"
+    hint = spelling.hint(f"${name.lstrip('$').lower()}", known, f"expected only {', '.join(known) or 'none'}")
     return f"There is no query option {shown!r} here: {hint}"
 
 
@@ -161,8 +160,7 @@ def _order(entity_set: EntitySet, text: str) -> tuple[Order, ...]:
 def _named(entity_set: EntitySet, name: str, option: str) -> Property:
     one = entity_set.properties.get(name)
     if one is None:
-        near = difflib.get_close_matches(name, entity_set.properties, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(entity_set.properties)}"
+        hint = spelling.hint(name, entity_set.properties, f"there are {', '.join(entity_set.properties)}")
         raise InvalidRequestError(f"{option}: there is no property {_shortened(name)!r}: {hint}", field=option)
     return one
 

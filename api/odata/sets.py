@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from api.odata.properties import Property, Type
+from shared import spelling
 from shared.exceptions import NotFoundError
 from shared.models import Asset, Render, Report, Schedule, Task, Template, TemplateVersion
 from shared.reports import PRESENTED
@@ -64,8 +64,7 @@ def named(name: str) -> EntitySet:
     """
     found = SETS.get(name)
     if found is None:
-        near = difflib.get_close_matches(name, SETS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SETS)}"
+        hint = spelling.hint(name, SETS, f"there are {', '.join(SETS)}")
         raise NotFoundError(f"There is no set {name!r}: {hint}")
     return found
 
