@@ -19,6 +19,7 @@ from shared.exceptions import ConflictError, InvalidRequestError, NotFoundError,
 from shared.identifiers import new_id
 from shared.models import Printer, PrintTask
 from shared.print_tasks import ACTIVE
+from shared.spelling import nearest
 from shared.templates import storable
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ def _flush(session: Session, name: str) -> None:
 
 
 def _unknown(session: Session, name: str | None) -> str:
-    known = session.scalars(select(Printer.name).order_by(Printer.name).limit(MOST_NAMED + 1)).all()
+    known = session.scalars(select(Printer.name).order_by(Printer.name)).all()
     if not known:
         expected = "the farm has none yet; POST /api/v1/printer adds one"
     else:
@@ -298,4 +299,6 @@ def _unknown(session: Session, name: str | None) -> str:
         expected = f"expected one of {', '.join(map(repr, known[:MOST_NAMED]))}{more}"
     if name is None:
         return f"printerName is missing, and no printer is the default: {expected}"
-    return f"There is no printer {name[:SHOWN_CHARACTERS]!r}: {expected}"
+    near = nearest(name, known)
+    meant = f"; did you mean {near!r}?" if near else ""
+    return f"There is no printer {name[:SHOWN_CHARACTERS]!r}: {expected}{meant}"

@@ -305,9 +305,9 @@ def test_a_record_without_a_document_cannot_be_printed(farm, printer):
 
 def test_a_reprint_on_an_unknown_printer_is_refused(farm, printer):
     record_id = recorded(farm, "<p>once more")
-    answer = farm.post(f"{RECORDS}/{record_id}/print", {"printerName": "Nowhere"})
+    answer = farm.post(f"{RECORDS}/{record_id}/print", {"printerName": printer[:-1]})
     assert answer.status_code == 422
-    assert printer in answer.json()["errors"][0]
+    assert f"did you mean '{printer}'?" in answer.json()["errors"][0]
     assert farm.post(f"{RECORDS}/{record_id}/print", {"printerName": printer, "numberOfCopies": 0}).status_code == 400
     assert data_of(farm.get(TASKS, params={"reportHistoryRecord": record_id})) == []
 
