@@ -77,6 +77,8 @@ def test_a_lost_connection_shows_and_recovers(browser, second):
     page.get_by_label("Your token").fill(TOKEN)
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#records")).to_be_visible()
+    # A page whose scripts did not arrive any more cannot say what became of its gateway.
+    page.wait_for_load_state()
 
     second.processes["gateway"].terminate()
     second.processes["gateway"].wait()
