@@ -29,6 +29,7 @@ QUIET = (
     "urllib3",
     "werkzeug",
     "celery.app.trace",
+    "celery.beat",
     "celery.worker.strategy",
     "alembic",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.memory import release_unused
 from shared.queues import create_celery
 from shared.settings import load_settings
-from shared.tracing import configure_logging
+from shared.tracing import configure_logging, logger
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -29,5 +29,6 @@ if __name__ == "__main__":
     # Every duty is idempotent and short-spaced, so when it last ran need not outlive the process.
     app = create_app("beat")
     app.finalize()
+    logger("workers.clock").info("beat starts", duties=sorted(app.conf.beat_schedule))
     release_unused()
     app.Beat(scheduler="celery.beat:Scheduler", quiet=True).run()
