@@ -91,6 +91,44 @@ def test_a_lost_connection_shows_and_recovers(browser, second):
     studio.context.close()
 
 
+def hold_back(page, script):
+    """Let a script of the pages not come; return the list in which it waits."""
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route(f"**/{script}*", hold)
+    return held
+
+
+def test_a_click_that_comes_before_the_scripts_counts_once(studio):
+    held = hold_back(studio.page, "htmx.min.js")
+    asked = []
+    studio.page.on("request", lambda request: asked.append(request.url.removeprefix(studio.farm.base)))
+    studio.page.goto("/studio/printers", wait_until="commit")
+    button = studio.page.get_by_role("button", name="Add a printer").first
+    button.click()
+    button.click()
+    held[0].continue_()
+
+    expect(studio.page.get_by_role("dialog").get_by_role("textbox", name="Name")).to_be_visible()
+    assert asked.count("/studio/printers/new") == 1
+
+
+def test_a_live_part_lives_where_its_script_comes_late(studio, farm):
+    held = hold_back(studio.page, "hx-sse.min.js")
+    studio.page.goto("/studio/history", wait_until="commit")
+    studio.page.wait_for_function("() => window.htmx")
+    # What htmx would have done by now without it is done.
+    studio.page.wait_for_timeout(200)
+    held[0].continue_()
+
+    with studio.page.expect_request(lambda request: "text/event-stream" in request.headers.get("accept", "")):
+        pass
+    expect(studio.page.locator("#records")).to_contain_text(render(farm)["traceId"])
+
+
 def test_whatever_is_pasted_leads_to_its_timeline(studio, farm):
     made = render(farm)
     page = studio.open("/studio/history")
